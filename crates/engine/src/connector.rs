@@ -1,0 +1,274 @@
+//! The central file: what every database, drive and broker is to Syncline.
+//!
+//! A *connector* is built from a checked connection and holds nothing open. It opens *sources*, which are read, and
+//! *sinks*, which are written. Everything that is the same for all of them (retry, limits, spans, faults) is a
+//! decorator in [`crate::wrap`]; the order of effects is one function, [`crate::job::run`].
+//!
+//! # The contract
+//! - A source gives units in commit order (I14). A unit begins with a batch that `begins` and ends with one whose
+//!   `ends` names the position after it. A snapshot is a source that ends; each of its tables is one unit, an empty
+//!   table too.
+//! - `read` waits no longer than its budget says, and never holds more than one batch of `bytes_max`, plus one row.
+//! - `confirm` is called only after the position is saved in the sink (I1). It may be called again with the same position.
+//! - A sink's `begin` → `write`* → `commit` is one transaction: data, position and clocks become durable together (I2),
+//!   or, where the capabilities say so, `commit` is the flush that makes them durable.
+//! - `begin` without a `commit` before it takes the open unit back; so does dropping the sink.
+//! - Every `begin` and `commit` checks the epoch: who was fenced learns it and changes nothing.
+//! - An error of a kind that may be retried, from anything but `write`, `commit` and `finish`, means that nothing happened:
+//!   the same call may be made again. After such an error from those three the lane is opened anew from the sink's own
+//!   position (F03: the outcome of a lost `commit` is never guessed).
+//! - A change that cannot be applied exactly is an error that names table and row (I10), never a warning.
+//! - No default methods: a decorator that forgets to forward must not compile.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use syncline_model::pattern::Selection;
+use syncline_model::{ChangeBatch, Epoch, Position, Result, TableName, TableSchema};
+
+/// What a connector can do; only what planner, loop and behaviour suite act on. The default is nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Capabilities {
+    /// Gives snapshots.
+    pub snapshot: bool,
+    /// Gives changes as they happen.
+    pub stream: bool,
+    /// Reads a snapshot in key order, by the order of [`syncline_model::Cell`]; `compare` needs it.
+    pub key_order: bool,
+    /// Takes changes.
+    pub sink: bool,
+    /// A unit is one transaction. Without it, a crash can leave a unit half applied, and `check` says so (I3).
+    pub transactions: bool,
+    /// The position commits with the data (I2).
+    pub position_in_transaction: bool,
+    /// Creates missing tables.
+    pub creates_tables: bool,
+    /// Applies updates, key changes and deletes, not only rows.
+    pub changes: bool,
+    /// Holds any value in any column, like SQLite.
+    pub any_type: bool,
+}
+
+/// One database, drive, broker or set of files.
+#[async_trait]
+pub trait Connector: Send + Sync + fmt::Debug {
+    /// What it can do. Constant.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Reaches it, logs in, looks at rights and settings; changes nothing.
+    async fn check(&self) -> Result<CheckReport>;
+
+    /// The tables that `wanted` selects, sorted so that a table follows those it refers to where it can.
+    async fn describe(&self, wanted: &Selection) -> Result<Description>;
+
+    /// What [`Connector::open_sink`] with this spec would run, and every reason why it would refuse; changes nothing.
+    async fn plan(&self, spec: &WriteSpec) -> Result<WritePlan>;
+
+    /// Opens a source that continues after `at`, or from the start.
+    async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>>;
+
+    /// Opens a sink and takes its lane over: the epoch is raised, whoever held the lane is fenced.
+    async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>>;
+}
+
+/// Something that is read.
+#[async_trait]
+pub trait Source: Send {
+    /// The next batch.
+    async fn read(&mut self, budget: Budget) -> Result<Read>;
+
+    /// Everything up to here is durable at the sink; the source may forget it.
+    async fn confirm(&mut self, upto: &Position) -> Result<()>;
+}
+
+/// Something that is written, in units.
+#[async_trait]
+pub trait Sink: Send {
+    /// The lease that opening it took: its epoch, and the position that the sink itself remembers.
+    fn lease(&self) -> &Lease;
+
+    /// Opens a unit.
+    async fn begin(&mut self, epoch: Epoch) -> Result<()>;
+
+    /// Applies a batch within the open unit.
+    async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport>;
+
+    /// Makes the unit and its position durable together.
+    async fn commit(&mut self, upto: &Position) -> Result<()>;
+
+    /// The source has ended: gives the lane back and removes what only the running lane needed.
+    async fn finish(&mut self) -> Result<FinishReport>;
+}
+
+/// How much one `read` may bring, and how long it may wait for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// A batch is full when it has this many bytes; one row may pass it.
+    pub bytes_max: usize,
+    /// Longest wait for a first change.
+    pub wait_max: Duration,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { bytes_max: 2 << 20, wait_max: Duration::from_secs(1) }
+    }
+}
+
+/// What a `read` brought.
+#[derive(Debug)]
+pub enum Read {
+    /// A batch.
+    Batch(ChangeBatch),
+    /// Nothing for now.
+    Idle,
+    /// Nothing ever again: a snapshot is complete.
+    End,
+}
+
+/// What to read.
+#[derive(Debug, Clone)]
+pub struct ReadSpec {
+    /// The tables in the order of reading, each with the columns wanted. Batches carry these very schemas.
+    pub tables: Vec<Arc<TableSchema>>,
+    /// In which order a snapshot reads rows.
+    pub order: ReadOrder,
+}
+
+/// In which order a snapshot reads rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadOrder {
+    /// As is fastest.
+    Fastest,
+    /// By key.
+    Key,
+}
+
+/// What to write.
+#[derive(Debug, Clone)]
+pub struct WriteSpec {
+    /// The lane whose position and epoch the sink keeps.
+    pub lane: LaneId,
+    /// Who runs it, for whoever is fenced: host and process.
+    pub owner: String,
+    /// The tables as they arrive, names already the sink's.
+    pub tables: Vec<Arc<TableSchema>>,
+    /// Whether the lane's trace is removed when the source ends (a one-time copy), or kept.
+    pub once: bool,
+}
+
+/// A job towards one sink: hash of source, sink and job name, as hex.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct LaneId(pub String);
+
+/// The right to run a lane.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    /// The fencing epoch; every later call names it.
+    pub epoch: Epoch,
+    /// How far this lane got before, by the sink's own account.
+    pub position: Option<Position>,
+}
+
+/// What opening a sink would do.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct WritePlan {
+    /// Statements in order.
+    pub statements: Vec<String>,
+    /// Reasons to refuse; empty means that rows can move.
+    pub misfits: Vec<Misfit>,
+    /// What is worth knowing and stops nothing.
+    pub notices: Vec<String>,
+}
+
+/// Why a table's rows cannot go into the sink unaltered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Misfit {
+    /// The sink's table.
+    pub table: String,
+    /// The reason.
+    pub reason: String,
+}
+
+/// What [`Connector::describe`] found.
+#[derive(Debug, Clone, Default)]
+pub struct Description {
+    /// The tables.
+    pub tables: Vec<TableSchema>,
+    /// What was selected and is not a table that can be copied, with the reason.
+    pub skipped: Vec<(TableName, String)>,
+}
+
+/// What [`Connector::check`] found.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct CheckReport {
+    /// Brand and version, for example `SQLite 3.50`.
+    pub product: String,
+    /// Stable name of this very database, without secrets; lanes are named after it.
+    pub identity: String,
+    /// What was looked at.
+    pub findings: Vec<Finding>,
+    /// The lanes that keep their position here.
+    pub lanes: Vec<LaneState>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// Stable code, for example `sqlite.journal_mode`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub level: Level,
+    /// What was found.
+    pub text: String,
+    /// What to do, if anything.
+    pub advice: Option<String>,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// Works, with a limit.
+    Warning,
+    /// Does not work.
+    Error,
+}
+
+/// What a sink remembers of a lane.
+#[derive(Debug, Clone, Serialize)]
+pub struct LaneState {
+    /// The lane.
+    pub lane: LaneId,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Who took it last.
+    pub owner: String,
+    /// How far it got.
+    pub position: Option<Position>,
+    /// When it last committed, UTC.
+    pub changed_at: String,
+}
+
+/// What one `write` did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriteReport {
+    /// Changes applied.
+    pub rows: u64,
+    /// Deletes of rows that were not there: the outcome is right, the sink had drifted.
+    pub deletes_missing: u64,
+}
+
+/// What remained to be said when the source ended.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct FinishReport {
+    /// Rows per table that the sink holds now, where it was not empty before.
+    pub rows_held: Vec<(String, u64)>,
+    /// What is worth knowing and stops nothing.
+    pub notices: Vec<String>,
+}

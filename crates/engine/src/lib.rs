@@ -1,0 +1,6 @@
+//! Syncline: keeps databases of any brand in step.
+//!
+//! Read [`connector`] first, then [`job::run`]: the first says what a database is to Syncline, the second in which
+//! order anything happens to its rows. `docs/architecture.md` follows one row through the tree.
+
+pub mod connector;

@@ -1,0 +1,200 @@
+//! Changes: what happened to rows, in batches of bounded size.
+//!
+//! One type carries data everywhere. A [`ChangeBatch`] is a piece of a unit; per table it holds the after
+//! images as columns and, beside them, the change columns of the design ([`Marks`]).
+
+pub mod arrow;
+pub mod build;
+pub mod marks;
+
+use std::sync::Arc;
+
+use crate::cell::Cell;
+use crate::column::ColumnData;
+use crate::error::{Error, ErrorKind, Result};
+use crate::position::Position;
+use crate::schema::TableSchema;
+
+pub use build::{ChangeBuf, TableBuilder};
+pub use marks::{At, Bits, Marks, Uniform};
+
+/// What a change does. The letter is what a change log stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// A new row.
+    Insert,
+    /// Other columns of a row.
+    Update,
+    /// An update that changes the key; sinks apply it as one statement.
+    Key,
+    /// A row is gone.
+    Delete,
+    /// All rows of the table are gone.
+    Truncate,
+    /// A row as a snapshot found it.
+    Snapshot,
+}
+
+impl Op {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Insert, Self::Update, Self::Key, Self::Delete, Self::Truncate, Self::Snapshot];
+
+    /// The letter that stands for it.
+    #[must_use]
+    pub const fn letter(self) -> u8 {
+        match self {
+            Self::Insert => b'I',
+            Self::Update => b'U',
+            Self::Key => b'K',
+            Self::Delete => b'D',
+            Self::Truncate => b'T',
+            Self::Snapshot => b'S',
+        }
+    }
+
+    /// The operation of that letter.
+    #[must_use]
+    pub fn from_letter(letter: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|op| op.letter() == letter)
+    }
+}
+
+/// The changes of one table within a batch.
+#[derive(Debug, Clone)]
+pub struct TableChanges {
+    schema: Arc<TableSchema>,
+    rows: usize,
+    after: Vec<ColumnData>,
+    marks: Marks,
+}
+
+impl TableChanges {
+    /// Puts columns and marks together.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Bug`] if their numbers of columns or rows differ.
+    pub fn new(schema: Arc<TableSchema>, rows: usize, after: Vec<ColumnData>, marks: Marks) -> Result<Self> {
+        if after.len() != schema.columns.len() || after.iter().any(|c| c.len() != rows) || !marks.fits(rows) {
+            return Err(Error::new(ErrorKind::Bug, "columns and marks of a batch differ in length")
+                .at("table", schema.name.to_string()));
+        }
+        Ok(Self { schema, rows, after, marks })
+    }
+
+    /// The table, at the version that the bitmaps count.
+    #[must_use]
+    pub fn schema(&self) -> &Arc<TableSchema> {
+        &self.schema
+    }
+
+    /// Number of changes.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The change columns.
+    #[must_use]
+    pub fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// The after images, one per column of the schema.
+    #[must_use]
+    pub fn columns(&self) -> &[ColumnData] {
+        &self.after
+    }
+
+    /// The after image's cell. *Not carried* reads as null here; ask [`TableChanges::after`] to tell them apart.
+    #[must_use]
+    pub fn cell(&self, row: usize, column: usize) -> Cell<'_> {
+        self.after.get(column).map_or(Cell::Null, |c| c.cell(row))
+    }
+
+    /// The after image's cell, or nothing if this change does not carry the column (F77: *not carried* and *null*
+    /// are different states).
+    #[must_use]
+    pub fn after(&self, row: usize, column: usize) -> Option<Cell<'_>> {
+        self.marks.carries(row, column).then(|| self.cell(row, column))
+    }
+
+    /// The before image's cell, or nothing if it is not known.
+    #[must_use]
+    pub fn before(&self, row: usize, column: usize) -> Option<Cell<'_>> {
+        self.marks.before(row, column)
+    }
+
+    /// The operation of that row.
+    #[must_use]
+    pub fn op(&self, row: usize) -> Op {
+        self.marks.op.get(row)
+    }
+
+    /// The key under which the sink finds the row: the old key of K and D where it is known, else the carried one.
+    pub fn key_cells(&self, row: usize) -> impl Iterator<Item = Cell<'_>> {
+        let old = matches!(self.op(row), Op::Key | Op::Delete | Op::Update);
+        self.schema.key.iter().map(move |&column| {
+            let before = if old { self.before(row, column) } else { None };
+            before.unwrap_or_else(|| self.cell(row, column))
+        })
+    }
+
+    /// The same changes under another schema: column `i` of the new one is column `columns[i]` of this one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Bug`] if a position is out of range.
+    pub fn projected(&self, schema: &Arc<TableSchema>, columns: &[usize]) -> Result<Self> {
+        let after = columns.iter().filter_map(|&c| self.after.get(c).cloned()).collect();
+        Self::new(schema.clone(), self.rows, after, self.marks.projected(columns))
+    }
+
+    /// Bytes in memory, roughly; budgets count with it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.after.iter().map(|c| c.array().get_array_memory_size()).sum()
+    }
+}
+
+/// A bounded piece of a unit.
+///
+/// A unit is what a sink applies as one (I3); it may span batches. The first batch of a unit `begins` it, the last
+/// `ends` it; both may be the same batch.
+#[derive(Debug, Clone, Default)]
+pub struct ChangeBatch {
+    /// Whether a unit begins with this batch.
+    pub begins: bool,
+    /// Where the source stands after the unit, if the unit ends with this batch.
+    pub ends: Option<Position>,
+    /// The changes by table. `_ord` orders them over all tables.
+    pub tables: Vec<TableChanges>,
+}
+
+impl ChangeBatch {
+    /// Number of changes.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.tables.iter().map(TableChanges::rows).sum()
+    }
+
+    /// Bytes in memory, roughly.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.tables.iter().map(TableChanges::bytes).sum()
+    }
+
+    /// All changes as (table position, row) in the order in which the source made them (I4).
+    #[must_use]
+    pub fn in_order(&self) -> Vec<(usize, usize)> {
+        let mut all: Vec<(u64, usize, usize)> = Vec::with_capacity(self.rows());
+        for (t, table) in self.tables.iter().enumerate() {
+            all.extend((0..table.rows()).map(|row| (table.marks.ord(row), t, row)));
+        }
+        if !all.is_sorted() {
+            all.sort_unstable();
+        }
+        all.into_iter().map(|(_, t, row)| (t, row)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
