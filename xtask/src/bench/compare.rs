@@ -1,0 +1,60 @@
+//! Comparing two equal databases.
+
+use std::fs;
+
+use super::measure::{self, median};
+use super::report::Report;
+use super::{RUNS, Setting, data, product};
+use crate::failure::Result;
+
+pub fn run(setting: &Setting, report: &mut Report) -> Result<()> {
+    let log = setting.folder.file("log");
+    for rows in &setting.rows {
+        let (one, other) = (setting.folder.file("one.db"), setting.folder.file("other.db"));
+        data::generate(&one, *rows)?;
+        fs::copy(&one, &other).map_err(|err| format!("cannot copy {}: {err}", one.display()))?;
+        let (mut yardstick, mut ours, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            yardstick.push(measure::run(&mut joined(&one, &other), &log)?.wall_s);
+            expect_equal(&fs::read_to_string(&log).unwrap_or_default())?;
+            if !setting.yardstick_only {
+                let run = measure::run(&mut product::compare(&one, &other), &log)?;
+                ours.push(run.wall_s);
+                cpu.push(run.cpu_s);
+            }
+        }
+        let speed = |wall: f64| format!("{:.0} rows/s, {wall:.2} s", *rows as f64 / wall);
+        report.line(*rows, "sqlite3 join on the key", speed(median(yardstick.clone())), "");
+        if !setting.yardstick_only {
+            let wall = median(ours);
+            let value = format!("{}, {:.2} CPU s", speed(wall), median(cpu));
+            report.line(*rows, "syncline compare", value, "≥ 600 000 rows/s");
+            report.line(*rows, "ratio to the join", format!("{:.2}", median(yardstick) / wall), "");
+        }
+        data::remove(&one)?;
+        data::remove(&other)?;
+    }
+    Ok(())
+}
+
+/// What a user would do without us: count the rows of one file that are not, column by column, in the other.
+fn joined(one: &std::path::Path, other: &std::path::Path) -> std::process::Command {
+    let other = other.to_string_lossy().replace('\'', "''");
+    let columns =
+        ["customer_id", "status", "amount", "discount", "created_at", "ship_date", "note", "payload", "active"];
+    let same: Vec<String> = columns.iter().map(|column| format!("a.{column} IS b.{column}")).collect();
+    let same = same.join(" AND ");
+    let mut command = data::sqlite3(one);
+    command.arg(format!(
+        "ATTACH '{other}' AS other; SELECT count(*) - total({same}) FROM main.sales_order a \
+         LEFT JOIN other.sales_order b USING (id)"
+    ));
+    command
+}
+
+fn expect_equal(printed: &str) -> Result<()> {
+    match printed.trim().parse::<f64>() {
+        Ok(0.0) => Ok(()),
+        _ => Err(format!("the files should be equal, but sqlite3 counts `{}` differences", printed.trim()).into()),
+    }
+}

@@ -1,0 +1,16 @@
+use super::*;
+
+#[test]
+fn the_kernel_is_understood() {
+    assert_eq!(peak_kib("Name:\tx\nVmHWM:\t    4321 kB\nVmRSS:\t 1 kB\n"), Some(4321));
+    assert_eq!(peak_kib("Name:\tx\n"), None);
+    let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194560 0 0 0 0 150 50 0 0 20 0 1 0 1 1 1";
+    assert_eq!(cpu_s(stat), Some(2.0));
+}
+
+#[test]
+fn the_middle_is_found() {
+    assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+    assert_eq!(median(vec![4.0, 1.0]), 2.5);
+    assert!(median(Vec::new()).is_nan());
+}
