@@ -1,0 +1,122 @@
+//! The configuration: from `syncline.yaml` and the command line's words to a checked [`Plan`].
+//!
+//! Three steps, one file each: `parse` reads the text into `raw` (what was written, word for word), `resolve` makes the
+//! [`Plan`] of it (references filled in, names checked, defaults set). Only the plan enters the engine, so whatever is
+//! in it needs no second look. A person corrects one mistake at a time: the first one found is reported, with file,
+//! line, column and the nearest known word.
+//!
+//! Absent on purpose: settings per connector (none has any yet), secrets in any form that could be printed (I15).
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use serde::Serialize;
+use syncline_model::pattern::Pattern;
+use syncline_model::{Error, ErrorKind, Result};
+
+mod argument;
+mod parse;
+mod place;
+mod raw;
+mod references;
+mod resolve;
+mod schema;
+mod secret;
+mod shown;
+mod stand_in;
+mod url;
+
+pub use argument::name_or_url;
+pub use schema::json_schema;
+pub use secret::Secret;
+pub use stand_in::Rule;
+pub use url::{ConnectionUrl, NetworkUrl, Scheme, UrlProblem};
+
+/// The configuration file that is read when none is named.
+pub const DEFAULT_FILE: &str = "syncline.yaml";
+
+/// A checked configuration: every name it mentions exists, every reference is filled in.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The databases by name.
+    pub connections: BTreeMap<String, ConnectionSpec>,
+    /// The jobs by name.
+    pub jobs: BTreeMap<String, JobSpec>,
+}
+
+/// One database.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConnectionSpec {
+    /// Its name in the configuration; its URL where it has no name.
+    pub name: String,
+    /// Where it is.
+    pub url: ConnectionUrl,
+    /// The password, wherever it was written.
+    pub password: Option<Secret>,
+}
+
+/// One job: tables of one database to one or several others.
+#[derive(Debug, Clone)]
+pub struct JobSpec {
+    /// Its name.
+    pub name: String,
+    /// Name of the connection that is read; one of [`Plan::connections`].
+    pub from: String,
+    /// Names of the connections that are written: at least one, each once, none of them `from`.
+    pub to: Vec<String>,
+    /// How changes are noticed.
+    pub capture: Capture,
+    /// What happens to rows that the sink has already.
+    pub mode: WriteMode,
+    /// The tables in the order of the file; the most specific pattern wins. Empty: all tables.
+    pub tables: Vec<(Pattern, Rule)>,
+    /// Most bytes of one batch; one row may pass it.
+    pub batch_bytes_max: usize,
+}
+
+/// How changes are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capture {
+    /// Everything, once.
+    #[default]
+    Snapshot,
+}
+
+/// What happens to rows that the sink has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteMode {
+    /// A row of the source is inserted, or replaces the sink's row with the same key. Other rows of the sink stay.
+    #[default]
+    Upsert,
+    /// The sink's table is emptied first, in the same transaction: whoever reads it sees the old rows or the new.
+    Truncate,
+}
+
+/// Reads and checks the configuration file at `path`, with this process's environment.
+///
+/// # Errors
+/// [`ErrorKind::Config`] for whatever is wrong, at `file:line:column`; never with a secret in it.
+pub fn load(path: &Path) -> Result<Plan> {
+    let bytes = read(path)?;
+    let raw = parse::parse(path, &bytes)?;
+    resolve::resolve(raw, &references::Surroundings { file: path, variable: &|name| std::env::var_os(name) })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let error = |what: &str| Error::new(ErrorKind::Config, what).at("file", path.display().to_string());
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(parse::FILE_BYTES_MAX).unwrap_or(u64::MAX);
+    match std::fs::File::open(path).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes)) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(error("there is no configuration file")
+            .hint("`syncline init` writes one from your databases; `--config FILE` names another")),
+        Err(e) => Err(error("the configuration file cannot be read").caused_by(e)),
+        Ok(_) if bytes.len() > parse::FILE_BYTES_MAX => Err(error("the configuration file is larger than 1 MiB")),
+        Ok(_) => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! From what was written to what is meant: references filled in, names checked, defaults set.
+
+use std::collections::BTreeMap;
+
+use syncline_model::nearest::nearest;
+use syncline_model::pattern::{Pattern, winner};
+use syncline_model::{Error, Result, TableName};
+
+use super::place::{At, Place};
+use super::raw::{Entries, OneOrMany, RawCapture, RawConnection, RawFile, RawJob, RawMode, RawTable};
+use super::references::{Filled, Surroundings};
+use super::shown::shown;
+use super::url::is_name;
+use super::{Capture, ConnectionSpec, ConnectionUrl, JobSpec, Plan, Rule, Secret, WriteMode};
+
+/// A batch's size if the job does not say.
+const BATCH_BYTES_DEFAULT: usize = 2 << 20;
+const BATCH_BYTES_LEAST: usize = 4 << 10;
+const BATCH_BYTES_MOST: usize = 1 << 30;
+
+/// Makes the plan, or reports the first mistake in the order of the file.
+pub(super) fn resolve(raw: RawFile, around: &Surroundings<'_>) -> Result<Plan> {
+    let mut plan = Plan::default();
+    for (name, connection) in raw.connections.0 {
+        check_name(&name, "connection", around)?;
+        let spec = resolve_connection(&name, connection, around)?;
+        plan.connections.insert(name.value, spec);
+    }
+    for (name, job) in raw.jobs.0 {
+        check_name(&name, "job", around)?;
+        let spec = JobResolver { around, connections: &plan.connections }.resolve(&name, job)?;
+        plan.jobs.insert(name.value, spec);
+    }
+    Ok(plan)
+}
+
+fn check_name(name: &At<String>, noun: &str, around: &Surroundings<'_>) -> Result<()> {
+    if is_name(&name.value) {
+        return Ok(());
+    }
+    Err(name
+        .place
+        .error(around.file, format!("this is not a name for a {noun}"))
+        .hint("a name has letters, digits, `_` and `-`, and begins with none of the latter"))
+}
+
+fn resolve_connection(
+    name: &At<String>,
+    written: At<RawConnection>,
+    around: &Surroundings<'_>,
+) -> Result<ConnectionSpec> {
+    let (url, password) = match written.value {
+        RawConnection::Url(url) => (At { value: url, place: written.place }, None),
+        RawConnection::Full(full) => (full.url, full.password),
+    };
+    let fail = |place: Place, what: String, hint: String| {
+        place.error(around.file, what).at("connection", &name.value).hint(hint)
+    };
+    let Filled { text, secret } = around.fill(&url)?;
+    let (parsed, in_url) = ConnectionUrl::parse(&text, around.home().as_deref()).map_err(|problem| {
+        let (what, hint) = problem.told(secret);
+        fail(url.place, what, hint)
+    })?;
+    let password = match (password, in_url) {
+        (Some(apart), Some(_)) => {
+            return Err(fail(
+                apart.place,
+                "the password is given twice".into(),
+                "take it out of the URL, or remove `password`".into(),
+            ));
+        }
+        (Some(apart), None) => Some(Secret::new(around.fill(&apart)?.text)),
+        (None, in_url) => in_url,
+    };
+    Ok(ConnectionSpec { name: name.value.clone(), url: parsed.relative_to(around.directory()), password })
+}
+
+/// What every part of a job is checked against.
+struct JobResolver<'a> {
+    around: &'a Surroundings<'a>,
+    connections: &'a BTreeMap<String, ConnectionSpec>,
+}
+
+impl JobResolver<'_> {
+    fn resolve(&self, name: &At<String>, job: RawJob) -> Result<JobSpec> {
+        self.check_connection(&job.from)?;
+        Ok(JobSpec {
+            name: name.value.clone(),
+            to: self.resolve_sinks(&job.from.value, job.to)?,
+            from: job.from.value,
+            capture: self.resolve_capture(job.capture)?,
+            mode: match job.mode.map(|mode| mode.value) {
+                None | Some(RawMode::Upsert) => WriteMode::Upsert,
+                Some(RawMode::Truncate) => WriteMode::Truncate,
+            },
+            tables: self.resolve_tables(job.tables)?,
+            batch_bytes_max: match job.batch_bytes_max {
+                None => BATCH_BYTES_DEFAULT,
+                Some(size) => self.resolve_size(&size)?,
+            },
+        })
+    }
+
+    fn check_connection(&self, name: &At<String>) -> Result<()> {
+        if self.connections.contains_key(&name.value) {
+            return Ok(());
+        }
+        let known = self.connections.keys().map(String::as_str);
+        Err(no_such_connection(&name.value, known, |what| self.error(name.place, what)))
+    }
+
+    fn resolve_sinks(&self, from: &str, to: At<OneOrMany>) -> Result<Vec<String>> {
+        let sinks = match to.value {
+            OneOrMany::One(name) => vec![At { value: name, place: to.place }],
+            OneOrMany::Many(names) => names,
+        };
+        if sinks.is_empty() {
+            return Err(self.error(to.place, "`to` names no connection").hint("name one, or a list"));
+        }
+        let mut seen: Vec<String> = Vec::new();
+        for sink in sinks {
+            self.check_connection(&sink)?;
+            if sink.value == from {
+                let what = format!("`to` and `from` are the same connection `{from}`");
+                return Err(self.error(sink.place, what).hint("a job moves rows from one connection to another"));
+            }
+            if seen.contains(&sink.value) {
+                return Err(self.error(sink.place, format!("`to` names `{}` twice", sink.value)).hint("keep one"));
+            }
+            seen.push(sink.value);
+        }
+        Ok(seen)
+    }
+
+    fn resolve_capture(&self, capture: Option<At<RawCapture>>) -> Result<Capture> {
+        let Some(At { value, place }) = capture else { return Ok(Capture::Snapshot) };
+        let word = match value {
+            RawCapture::Auto | RawCapture::Snapshot => return Ok(Capture::Snapshot),
+            RawCapture::Trigger => "trigger",
+            RawCapture::Log => "log",
+            RawCapture::Watermark => "watermark",
+            RawCapture::Compare => "compare",
+            RawCapture::Outbox => "outbox",
+        };
+        Err(self.error(place, format!("capture `{word}` is not available yet")).hint("`capture: snapshot` is"))
+    }
+
+    fn resolve_tables(&self, tables: Entries<Option<RawTable>>) -> Result<Vec<(Pattern, Rule)>> {
+        let mut resolved: Vec<(Pattern, Rule)> = Vec::new();
+        for (text, table) in tables.0 {
+            let pattern = Pattern::parse(&text.value).map_err(|e| self.error(text.place, e.what()).hint(e.advice()))?;
+            // Two globs may mean the same table or not, as the database will show; one name written in two ways does.
+            if let Ok(table) = TableName::parse(&text.value) {
+                winner(resolved.iter().map(|(earlier, _)| earlier).chain([&pattern]), &table, None)
+                    .map_err(|e| self.error(text.place, e.what()).hint(e.advice()))?;
+            }
+            resolved.push((pattern, self.resolve_rule(table.unwrap_or_default())?));
+        }
+        Ok(resolved)
+    }
+
+    fn resolve_rule(&self, table: RawTable) -> Result<Rule> {
+        let texts = |list: Vec<At<String>>| list.into_iter().map(|item| item.value).collect();
+        Ok(Rule {
+            to: table.to.map(|to| to.value),
+            columns: table.columns.0.into_iter().map(|(from, to)| (from.value, to)).collect(),
+            exclude: texts(table.exclude),
+            filter: table.filter.map(|filter| filter.value),
+            key: texts(table.key),
+        })
+    }
+
+    fn resolve_size(&self, written: &At<String>) -> Result<usize> {
+        match size_bytes(&written.value) {
+            Some(size) if (BATCH_BYTES_LEAST..=BATCH_BYTES_MOST).contains(&size) => Ok(size),
+            Some(_) => Err(self.error(written.place, "`batch_bytes_max` is from 4 KiB to 1 GiB")),
+            None => Err(self
+                .error(written.place, "this is not a size")
+                .hint("a whole number and a unit (B, KiB, MiB, GiB), for example `8 MiB`")),
+        }
+    }
+
+    fn error(&self, place: Place, what: impl Into<String>) -> Error {
+        place.error(self.around.file, what)
+    }
+}
+
+/// The error for a connection's name that is not in the file.
+pub(super) fn no_such_connection<'a>(
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+    error: impl Fn(String) -> Error,
+) -> Error {
+    let shown = shown(name);
+    let list = known.clone().collect::<Vec<_>>().join(", ");
+    let what = match nearest(name, known) {
+        Some(near) if !shown.is_empty() => format!("there is no connection{shown}; did you mean `{near}`?"),
+        _ => format!("there is no connection{shown}"),
+    };
+    match list.as_str() {
+        "" => error(what).hint("`connections` is empty; name your databases there"),
+        _ => error(what).hint(format!("the connections are {list}")),
+    }
+}
+
+/// A size such as `8 MiB`, `8MiB` or `8388608`. Decimal units are refused: `MB` means two things.
+fn size_bytes(text: &str) -> Option<usize> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(digits)?;
+    let factor = match unit.trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<usize>().ok()?.checked_mul(factor)
+}

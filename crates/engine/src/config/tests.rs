@@ -1,0 +1,130 @@
+//! What a person who writes the file gets to see. The snapshots are the texts of the errors, word for word.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::references::Surroundings;
+use super::*;
+
+mod mistakes;
+mod published;
+mod secrets;
+mod words;
+
+/// The plan of `text` as `conf/syncline.yaml`, in an environment of our own.
+fn plan_with(text: &str, environment: &[(&str, &str)]) -> Result<Plan> {
+    let environment: BTreeMap<&str, &str> = environment.iter().copied().collect();
+    let file = Path::new("conf/syncline.yaml");
+    let variable = |name: &str| environment.get(name).map(OsString::from);
+    resolve::resolve(parse::parse(file, text.as_bytes())?, &Surroundings { file, variable: &variable })
+}
+
+fn plan(text: &str) -> Result<Plan> {
+    plan_with(text, &[("HOME", "/home/app")])
+}
+
+/// The error of `text` as the command line shows it: what and where, then the advice.
+fn mistake(text: &str) -> String {
+    shown(&plan(text).expect_err("this configuration is right"))
+}
+
+fn shown(error: &Error) -> String {
+    assert_eq!(error.kind(), ErrorKind::Config);
+    format!("{error}\n-> {}", error.advice())
+}
+
+const SHOP: &str = "version: 1\nconnections:\n  shop: \"sqlite:shop.db\"\n  laptop: {url: \"sqlite:laptop.db\"}\n";
+
+#[test]
+fn everything_that_can_be_written_arrives_in_the_plan() {
+    let plan = plan_with(
+        r#"
+version: 1
+connections:
+  shop:
+    url: "postgres://app@db1:5433/shop?sslmode=require"
+    password: "${SHOP_PASSWORD}"
+  laptop: sqlite:data/laptop.db
+  home: {url: "sqlite:~/home.db"}
+  store: memory:store
+jobs:
+  night:
+    from: shop
+    to: [laptop, store]
+    capture: auto
+    mode: truncate
+    batch_bytes_max: 8 MiB
+    tables:
+      sales_order: {to: order, columns: {a: b}, exclude: [note], where: "region = 'EU'", key: [id, line]}
+      "catalog.*": {}
+      plain:
+  all: {from: laptop, to: home}
+"#,
+        &[("HOME", "/home/app"), ("SHOP_PASSWORD", "pa$$${word")],
+    )
+    .unwrap();
+    insta::assert_debug_snapshot!(plan, @"");
+    assert_eq!(plan.connections["shop"].password.as_ref().unwrap().expose(), "pa$$${word");
+}
+
+#[test]
+fn a_file_without_connections_and_jobs_is_right() {
+    let plan = plan("version: 1").unwrap();
+    assert!(plan.connections.is_empty() && plan.jobs.is_empty());
+}
+
+#[test]
+fn anchors_and_aliases_work() {
+    let plan = plan(&format!(
+        "{SHOP}jobs:\n  a: {{from: shop, to: laptop, tables: &tables {{t: {{exclude: [note]}}}}}}\n  b: {{from: laptop, to: shop, tables: *tables}}\n"
+    ))
+    .unwrap();
+    assert_eq!(plan.jobs["b"].tables, plan.jobs["a"].tables);
+    assert_eq!(plan.jobs["b"].tables[0].1.exclude, ["note"]);
+}
+
+#[test]
+fn references_are_filled_in() {
+    let fill = |text: &str| {
+        let file = Path::new("syncline.yaml");
+        let variable = |name: &str| match name {
+            "A" => Some("1".into()),
+            "EMPTY" => Some("".into()),
+            "NESTED" => Some("${A}".into()),
+            _ => None,
+        };
+        let written = place::At { value: text.to_owned(), place: place::Place::default() };
+        Surroundings { file, variable: &variable }.fill(&written).unwrap().text
+    };
+    assert_eq!(fill("${A}"), "1");
+    assert_eq!(fill("x${A}y${A}z"), "x1y1z");
+    assert_eq!(fill("${NONE:-b}"), "b");
+    assert_eq!(fill("${NONE:-}"), "");
+    assert_eq!(fill("${EMPTY:-b}${EMPTY}"), "b");
+    assert_eq!(fill("$${A}"), "${A}");
+    assert_eq!(fill("$A $$ $} 5$"), "$A $$ $} 5$");
+    assert_eq!(fill("${NESTED}"), "${A}");
+}
+
+#[test]
+fn load_reads_secrets_beside_the_file_and_takes_relative_paths_from_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("syncline.yaml");
+    std::fs::write(directory.path().join("pw"), "first line\r\nsecond line\n").unwrap();
+    std::fs::write(
+        &path,
+        "version: 1\nconnections:\n  db: {url: 'postgres://app@db1/shop', password: '${file:pw}'}\n  file: sqlite:x.db\n",
+    )
+    .unwrap();
+    let plan = load(&path).unwrap();
+    assert_eq!(plan.connections["db"].password.as_ref().unwrap().expose(), "first line");
+    assert_eq!(plan.connections["file"].url, ConnectionUrl::Sqlite(directory.path().join("x.db")));
+}
+
+#[test]
+fn a_missing_file_says_how_to_write_one() {
+    let error = load(Path::new("/nowhere/syncline.yaml")).unwrap_err();
+    insta::assert_snapshot!(shown(&error), @"");
+}

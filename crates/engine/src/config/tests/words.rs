@@ -1,0 +1,110 @@
+//! URLs, and what a word on the command line means.
+
+use super::*;
+
+fn url(text: &str) -> ConnectionUrl {
+    ConnectionUrl::parse(text, Some(Path::new("/home/app"))).unwrap().0
+}
+
+fn sqlite(path: &str) -> ConnectionUrl {
+    ConnectionUrl::Sqlite(path.into())
+}
+
+fn told(text: &str) -> String {
+    let (what, hint) = ConnectionUrl::parse(text, None).unwrap_err().told(false);
+    format!("{what}\n-> {hint}")
+}
+
+fn chosen(word: &str) -> Result<ConnectionSpec> {
+    let plan = plan(SHOP).unwrap();
+    argument::choose(Some(&plan), word, &|name| match name {
+        "HOME" => Some("/home/app".into()),
+        "SYNCLINE_CONN_FAR_AWAY" => Some("postgres://app:pw@db1/shop".into()),
+        "SYNCLINE_CONN_WRONG" => Some("postgres:pw".into()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_sqlite_path_is_taken_letter_by_letter() {
+    assert_eq!(url("sqlite:shop.db"), sqlite("shop.db"));
+    assert_eq!(url("sqlite://shop.db"), sqlite("shop.db"));
+    assert_eq!(url("sqlite:/abs/shop.db"), sqlite("/abs/shop.db"));
+    assert_eq!(url("sqlite:///abs/shop.db"), sqlite("/abs/shop.db"));
+    assert_eq!(url("SQLite:a%20b?c#d@e.db"), sqlite("a%20b?c#d@e.db"));
+    assert_eq!(url("sqlite:~/shop.db"), sqlite("/home/app/shop.db"));
+    assert_eq!(url("sqlite:~app/shop.db"), sqlite("~app/shop.db"));
+    insta::assert_snapshot!(told("sqlite:"), @"");
+    insta::assert_snapshot!(told("sqlite::memory:"), @"");
+    insta::assert_snapshot!(told("sqlite:~/shop.db"), @"");
+}
+
+#[test]
+fn a_network_url_is_taken_apart() {
+    let (url, password) =
+        ConnectionUrl::parse("postgresql://a%40pp:p%3Aw@db1:5433/shop%20x?sslmode=require&x=%26", None).unwrap();
+    assert_eq!(password.unwrap().expose(), "p:w");
+    assert_eq!(url.to_string(), "postgres://a@pp@db1:5433/shop x");
+    let ConnectionUrl::Network(url) = url else { panic!() };
+    assert_eq!(url.scheme, Scheme::Postgres);
+    assert_eq!(url.user.as_deref(), Some("a@pp"));
+    assert_eq!((url.host.as_deref(), url.port), (Some("db1"), Some(5433)));
+    assert_eq!(url.path, "/shop x");
+    assert_eq!(url.query, [("sslmode".into(), "require".into()), ("x".into(), "&".into())]);
+    assert_eq!(super::url::NetworkUrl { host: None, ..url }.to_string(), "postgres://a@pp@:5433/shop x");
+}
+
+#[test]
+fn every_scheme_has_a_word_of_its_own() {
+    for word in Scheme::words() {
+        let scheme = Scheme::of_word(word).unwrap();
+        assert_eq!(Scheme::of_word(scheme.word()), Some(scheme));
+    }
+    assert_eq!(Scheme::of_word("postgresql"), Some(Scheme::Postgres));
+}
+
+#[test]
+fn urls_that_cannot_be_read() {
+    insta::assert_snapshot!(told("postgrs://db1/shop"), @"");
+    insta::assert_snapshot!(told("postgres:shop"), @"");
+    insta::assert_snapshot!(told("postgres://app:pw@db1:port/shop"), @"");
+    insta::assert_snapshot!(told("postgres://app:p#w@db1/shop"), @"");
+    insta::assert_snapshot!(told("memory:a/b"), @"");
+    insta::assert_snapshot!(told("shop.db"), @"");
+    insta::assert_snapshot!(mistake("version: 1\nconnections:\n  shop:\n    url: postgres://app:pw@db1:port/shop\n"), @"");
+    insta::assert_snapshot!(mistake("version: 1\nconnections:\n  shop:\n    url: postgres://app:pw@db1/shop\n    password: x\n"), @"");
+}
+
+#[test]
+fn a_word_is_a_connection_then_a_url_then_a_file() {
+    assert_eq!(chosen("shop").unwrap().name, "shop");
+    assert_eq!(chosen("sqlite:x.db").unwrap().url, sqlite("x.db"));
+    assert_eq!(chosen("sqlite:x.db").unwrap().name, "sqlite:x.db");
+    for path in ["x.db", "x.SQLite", "dir/x", "./x", "/abs/x", "C:.db"] {
+        assert_eq!(chosen(path).unwrap().url, sqlite(path));
+    }
+    assert_eq!(chosen("~/x").unwrap().url, sqlite("/home/app/x"));
+    let far = chosen("far-away").unwrap();
+    assert_eq!((far.name.as_str(), far.password.unwrap().expose()), ("far-away", "pw"));
+}
+
+#[test]
+fn a_bare_word_that_exists_is_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("odd:name");
+    std::fs::write(&path, "").unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(chosen(path).unwrap().url, sqlite(path));
+}
+
+#[test]
+fn a_word_that_means_nothing() {
+    let told = |word| shown(&chosen(word).unwrap_err());
+    insta::assert_snapshot!(told("shp"), @"");
+    insta::assert_snapshot!(told("elsewhere"), @"");
+    insta::assert_snapshot!(told("app@db1"), @"");
+    insta::assert_snapshot!(told("postgrs://db1/shop"), @"");
+    insta::assert_snapshot!(told("wrong"), @"");
+    insta::assert_snapshot!(told(""), @"");
+    insta::assert_snapshot!(shown(&name_or_url(None, "shp").unwrap_err()), @"");
+}
