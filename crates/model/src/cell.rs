@@ -242,23 +242,40 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Plain decimal text of a finite number, exactly.
-    fn exact_number(&self) -> Option<String> {
-        let mut text = String::new();
-        match *self {
-            Self::Bool(v) => return Some(u8::from(v).to_string()),
-            Self::Int(v) => return Some(v.to_string()),
-            Self::UInt(v) => return Some(v.to_string()),
-            // A double has at most 1,074 digits after the point.
-            Self::Float(v) if v.is_finite() => return Some(format!("{v:.1074}")),
-            Self::Decimal(decimal) => decimal.format(&mut text),
-            _ => return None,
-        }
-        Some(text)
+    /// Whether this is a number; true and false count as 1 and 0, as databases without a bool carry them.
+    pub(crate) const fn is_number(&self) -> bool {
+        self.rank() == 1
     }
 
-    /// Orders two numbers of different kinds by what they are worth.
-    fn cmp_numbers(&self, other: &Self) -> Ordering {
+    /// The number as a decimal, where that is cheap: all but doubles with a fraction or beyond 2^63.
+    fn as_decimal(&self) -> Option<Decimal<'_>> {
+        let whole = |unscaled| Some(Decimal::Fixed { unscaled, scale: 0 });
+        match *self {
+            Self::Bool(v) => whole(i128::from(v)),
+            Self::Int(v) => whole(i128::from(v)),
+            Self::UInt(v) => whole(i128::from(v)),
+            Self::Decimal(decimal) => Some(decimal),
+            #[allow(clippy::cast_possible_truncation)]
+            Self::Float(v) if v.trunc() == v && v.abs() < 9.2e18 => whole(v as i128),
+            _ => None,
+        }
+    }
+
+    /// Plain decimal text of a finite number, exactly.
+    fn exact_number(&self) -> Option<String> {
+        match *self {
+            // A double has at most 1,074 digits after the point.
+            Self::Float(v) if v.is_finite() => Some(format!("{v:.1074}")),
+            _ => {
+                let mut text = String::new();
+                self.as_decimal()?.format(&mut text);
+                Some(text)
+            }
+        }
+    }
+
+    /// Orders two numbers by what they are worth, exactly; -0.0 is 0.
+    pub(crate) fn cmp_numbers(&self, other: &Self) -> Ordering {
         // Beyond every finite number: -∞ below, ∞ and then NaN above.
         let beyond = |cell: &Self| match cell {
             Self::Float(v) if v.is_nan() => 2,
@@ -271,9 +288,14 @@ impl<'a> Cell<'a> {
             }
             _ => 0,
         };
-        beyond(self).cmp(&beyond(other)).then_with(|| match (self.exact_number(), other.exact_number()) {
-            (Some(a), Some(b)) => crate::decimal::cmp_text(&a, &b),
-            _ => Ordering::Equal,
+        beyond(self).cmp(&beyond(other)).then_with(|| {
+            if let (Some(a), Some(b)) = (self.as_decimal(), other.as_decimal()) {
+                return a.cmp(&b);
+            }
+            match (self.exact_number(), other.exact_number()) {
+                (Some(a), Some(b)) => crate::decimal::cmp_text(&a, &b),
+                _ => Ordering::Equal,
+            }
         })
     }
 
@@ -289,7 +311,8 @@ impl<'a> Cell<'a> {
 
 /// One bit pattern for all NaNs; -0.0 stays apart from 0.0, because a copy must keep it.
 const fn canonical_bits(value: f64) -> u64 {
-    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
+    // Written out: the standard library leaves the sign of its own NaN open.
+    if value.is_nan() { 0x7ff8_0000_0000_0000 } else { value.to_bits() }
 }
 
 /// A total order: by rank, then by value, then by kind (so that `1`, `1.0` and `true` stay apart but stand

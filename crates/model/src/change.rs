@@ -74,7 +74,9 @@ impl TableChanges {
     /// # Errors
     /// [`ErrorKind::Bug`] if their numbers of columns or rows differ.
     pub fn new(schema: Arc<TableSchema>, rows: usize, after: Vec<ColumnData>, marks: Marks) -> Result<Self> {
-        if after.len() != schema.columns.len() || after.iter().any(|c| c.len() != rows) || !marks.fits(rows) {
+        let columns = schema.columns.len();
+        let rows_fit = after.iter().all(|c| c.len() == rows) && marks.fits(rows);
+        if after.len() != columns || !marks.fits_columns(columns) || !rows_fit {
             return Err(Error::new(ErrorKind::Bug, "columns and marks of a batch differ in length")
                 .at("table", schema.name.to_string()));
         }
@@ -145,13 +147,34 @@ impl TableChanges {
     /// [`ErrorKind::Bug`] if a position is out of range.
     pub fn projected(&self, schema: &Arc<TableSchema>, columns: &[usize]) -> Result<Self> {
         let after = columns.iter().filter_map(|&c| self.after.get(c).cloned()).collect();
-        Self::new(schema.clone(), self.rows, after, self.marks.projected(columns))
+        // The same columns in the same order keep their bitmaps.
+        let same = columns.iter().copied().eq(0..self.after.len());
+        let marks = if same { self.marks.clone() } else { self.marks.projected(columns) };
+        Self::new(schema.clone(), self.rows, after, marks)
+    }
+
+    /// Only these rows, in this order.
+    ///
+    /// # Errors
+    /// As [`ColumnBuilder::append`](crate::column::ColumnBuilder::append); [`ErrorKind::Bug`] if a row is out of
+    /// range.
+    pub fn picked(&self, rows: &[usize]) -> Result<Self> {
+        if rows.iter().any(|&row| row >= self.rows) {
+            return Err(Error::new(ErrorKind::Bug, "a row is picked that its batch does not have")
+                .at("table", self.schema.name.to_string()));
+        }
+        let pick = |columns: &[ColumnData]| -> Result<Vec<ColumnData>> {
+            let typed = columns.iter().zip(&self.schema.columns);
+            typed.map(|(data, column)| data.picked(&column.logical, rows)).collect()
+        };
+        let marks = self.marks.picked(rows, pick(&self.marks.before)?);
+        Self::new(self.schema.clone(), rows.len(), pick(&self.after)?, marks)
     }
 
     /// Bytes in memory, roughly; budgets count with it.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.after.iter().map(|c| c.array().get_array_memory_size()).sum()
+        self.after.iter().chain(&self.marks.before).map(|c| c.array().get_array_memory_size()).sum()
     }
 }
 

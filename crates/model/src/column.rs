@@ -176,6 +176,16 @@ impl ColumnData {
     pub const fn is_mixed(&self) -> bool {
         matches!(self, Self::Mixed(_))
     }
+
+    /// A column of only these rows, for a column of this logical type.
+    ///
+    /// # Errors
+    /// As [`ColumnBuilder::append`].
+    pub fn picked(&self, logical: &LogicalType, rows: &[usize]) -> Result<Self> {
+        let mut builder = ColumnBuilder::new(logical);
+        rows.iter().try_for_each(|&row| builder.append(self.cell(row)))?;
+        Ok(builder.finish())
+    }
 }
 
 fn valid(array: &impl Array, row: usize) -> bool {

@@ -190,15 +190,22 @@ impl PartialOrd for Decimal<'_> {
 impl Ord for Decimal<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         if let (Self::Fixed { unscaled: a, scale: x }, Self::Fixed { unscaled: b, scale: y }) = (self, other)
-            && x == y
+            && let Some(order) = cmp_fixed((*a, *x), (*b, *y))
         {
-            return a.cmp(b);
+            return order;
         }
         let (mut a, mut b) = (String::new(), String::new());
         self.format(&mut a);
         other.format(&mut b);
         cmp_text(&a, &b)
     }
+}
+
+/// Orders two fixed decimals by bringing them to one scale; absent where that takes more than 38 digits.
+fn cmp_fixed((a, a_scale): (i128, u8), (b, b_scale): (i128, u8)) -> Option<Ordering> {
+    let at = |unscaled: i128, by: u8| unscaled.checked_mul(*POWERS.get(usize::from(by))?);
+    let scale = a_scale.max(b_scale);
+    Some(at(a, scale - a_scale)?.cmp(&at(b, scale - b_scale)?))
 }
 
 /// Orders two plain decimal texts by their numbers.

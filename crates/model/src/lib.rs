@@ -11,12 +11,14 @@ pub mod decimal;
 pub mod error;
 pub mod filter;
 pub mod mapping;
+pub mod nearest;
 pub mod origin;
 pub mod pattern;
 pub mod position;
 pub mod schema;
 pub mod stamp;
 pub mod temporal;
+mod wildcard;
 
 pub use cell::{Cell, CellBuf};
 pub use change::{ChangeBatch, Op, TableChanges};

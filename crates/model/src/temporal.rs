@@ -10,6 +10,10 @@ pub const DAY_US: i64 = 86_400_000_000;
 pub const DATE_MIN: i32 = -719_162;
 /// 9999-12-31 in days since 1970-01-01.
 pub const DATE_MAX: i32 = 2_932_896;
+/// 0001-01-01 00:00:00 in µs since 1970-01-01 00:00.
+pub const TIMESTAMP_MIN: i64 = DATE_MIN as i64 * DAY_US;
+/// 9999-12-31 23:59:59.999999 in µs since 1970-01-01 00:00.
+pub const TIMESTAMP_MAX: i64 = (DATE_MAX as i64 + 1) * DAY_US - 1;
 
 /// Days since 1970-01-01 of a day in the proleptic Gregorian calendar.
 #[must_use]
@@ -38,7 +42,8 @@ pub const fn civil_from_days(days: i32) -> (i32, u32, u32) {
     (year, month, day)
 }
 
-/// Appends `YYYY-MM-DD`. Days outside [`DATE_MIN`]..=[`DATE_MAX`] have no cell and are not formatted.
+/// Appends `YYYY-MM-DD`. Days outside [`DATE_MIN`]..=[`DATE_MAX`] have no cell; they are cut to these ends, so that
+/// the text's order is always that of the number.
 pub fn format_date(days: i32, out: &mut Vec<u8>) {
     let (year, month, day) = civil_from_days(days.clamp(DATE_MIN, DATE_MAX));
     let year = year.unsigned_abs();
@@ -50,9 +55,10 @@ pub fn format_date(days: i32, out: &mut Vec<u8>) {
     digits(day, out);
 }
 
-/// Appends `HH:MM:SS`, then `.mmm` or `.uuuuuu` if the fraction is not zero.
+/// Appends `HH:MM:SS`, then `.mmm` or `.uuuuuu` if the fraction is not zero. Times outside one day have no cell;
+/// they are cut to its ends, so that the text's order is always that of the number.
 pub fn format_time(us: i64, out: &mut Vec<u8>) {
-    let us = us.rem_euclid(DAY_US);
+    let us = us.clamp(0, DAY_US - 1);
     let seconds = (us / 1_000_000) as u32;
     digits(seconds / 3600, out);
     out.push(b':');
@@ -67,15 +73,17 @@ pub fn format_time(us: i64, out: &mut Vec<u8>) {
     let milli = fraction / 1000;
     out.push(b'0' + (milli / 100) as u8);
     digits(milli % 100, out);
-    if fraction % 1000 != 0 {
-        let micro = fraction % 1000;
+    let micro = fraction % 1000;
+    if micro != 0 {
         out.push(b'0' + (micro / 100) as u8);
         digits(micro % 100, out);
     }
 }
 
-/// Appends `YYYY-MM-DD HH:MM:SS[.fff[fff]]`.
+/// Appends `YYYY-MM-DD HH:MM:SS[.fff[fff]]`. What lies outside [`TIMESTAMP_MIN`]..=[`TIMESTAMP_MAX`] has no cell and
+/// is cut to these ends.
 pub fn format_timestamp(us: i64, out: &mut Vec<u8>) {
+    let us = us.clamp(TIMESTAMP_MIN, TIMESTAMP_MAX);
     format_date(us.div_euclid(DAY_US) as i32, out);
     out.push(b' ');
     format_time(us.rem_euclid(DAY_US), out);

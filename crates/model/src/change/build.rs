@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cell::{Cell, CellBuf};
 use crate::change::{At, Bits, Marks, Op, TableChanges, Uniform};
 use crate::column::ColumnBuilder;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::origin::Origin;
 use crate::schema::TableSchema;
 use crate::stamp::Stamp;
@@ -106,10 +106,11 @@ impl TableBuilder {
         self.after.iter().chain(&self.before).map(ColumnBuilder::bytes).sum()
     }
 
-    /// Appends one snapshot row, asking for each column's cell in turn.
+    /// Appends one snapshot row, asking for each column's cell in turn. After an error the rows so far are of no
+    /// use.
     ///
     /// # Errors
-    /// What `cell` answers, or [`ErrorKind::Value`](crate::ErrorKind::Value) if a column grows beyond its limit.
+    /// What `cell` answers, or [`ErrorKind::Value`] if a column grows beyond its limit.
     pub fn snapshot_row<'c, E: From<Error>>(
         &mut self,
         mut cell: impl FnMut(usize) -> Result<Cell<'c>, E>,
@@ -121,11 +122,15 @@ impl TableBuilder {
         Ok(())
     }
 
-    /// Appends any change.
+    /// Appends any change. Columns missing at the end of an image are not carried, or not known.
     ///
     /// # Errors
-    /// As [`TableBuilder::snapshot_row`].
+    /// As [`TableBuilder::snapshot_row`]; [`ErrorKind::Bug`] if an image has more columns than the table.
     pub fn push(&mut self, mut change: ChangeBuf) -> Result<()> {
+        if change.after.len() > self.after.len() || change.before.len() > self.before.len() {
+            return Err(Error::new(ErrorKind::Bug, "a change has more columns than its table")
+                .at("table", self.schema.name.to_string()));
+        }
         change.after.resize(self.after.len(), None);
         change.before.resize(self.before.len(), None);
         for (columns, image) in [(&mut self.after, &change.after), (&mut self.before, &change.before)] {
@@ -141,7 +146,7 @@ impl TableBuilder {
     /// Takes the snapshot rows so far; the first is number `ord_first` of its batch.
     ///
     /// # Errors
-    /// [`ErrorKind::Bug`](crate::ErrorKind::Bug) if other changes were pushed as well.
+    /// [`ErrorKind::Bug`] if other changes were pushed as well.
     pub fn finish_snapshot(&mut self, ord_first: u64) -> Result<TableChanges> {
         let after = self.after.iter_mut().map(ColumnBuilder::finish).collect();
         TableChanges::new(self.schema.clone(), std::mem::take(&mut self.rows), after, Marks::snapshot(ord_first))
@@ -150,7 +155,7 @@ impl TableBuilder {
     /// Takes the changes so far.
     ///
     /// # Errors
-    /// [`ErrorKind::Bug`](crate::ErrorKind::Bug) if snapshot rows were appended as well.
+    /// [`ErrorKind::Bug`] if snapshot rows were appended as well.
     pub fn finish(&mut self) -> Result<TableChanges> {
         fn each<T>(changes: &[ChangeBuf], get: impl Fn(&ChangeBuf) -> T) -> Uniform<T> {
             Uniform::Each(changes.iter().map(get).collect())

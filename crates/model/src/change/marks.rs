@@ -31,6 +31,13 @@ impl<T: Clone> Uniform<T> {
         }
     }
 
+    fn picked(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::One(value) => Self::One(value.clone()),
+            Self::Each(values) => Self::Each(rows.iter().filter_map(|&row| values.get(row).cloned()).collect()),
+        }
+    }
+
     fn fits(&self, rows: usize) -> bool {
         matches!(self, Self::Each(values) if values.len() == rows) || matches!(self, Self::One(_))
     }
@@ -97,6 +104,11 @@ impl Bits {
 
     fn rows(&self) -> usize {
         self.bytes.len().checked_div(self.width).unwrap_or(0)
+    }
+
+    fn picked(&self, rows: &[usize]) -> Self {
+        let bytes = rows.iter().filter_map(|row| self.bytes.get(row * self.width..(row + 1) * self.width));
+        Self { width: self.width, bytes: bytes.flatten().copied().collect() }
     }
 
     fn projected(&self, columns: &[usize]) -> Self {
@@ -198,6 +210,33 @@ impl Marks {
             && bits(&self.carried)
             && bits(&self.before_known)
             && self.before.iter().all(|c| c.len() == rows)
+    }
+
+    /// Whether bitmaps and before image are those of that many columns.
+    #[must_use]
+    pub fn fits_columns(&self, columns: usize) -> bool {
+        let bits = |b: &Option<Bits>| b.as_ref().is_none_or(|b| b.width == columns.div_ceil(8));
+        bits(&self.carried) && bits(&self.before_known) && (self.before.is_empty() || self.before.len() == columns)
+    }
+
+    /// The marks of only these rows, whose before image is `before`.
+    #[must_use]
+    pub(super) fn picked(&self, rows: &[usize], before: Vec<ColumnData>) -> Self {
+        Self {
+            op: self.op.picked(rows),
+            ord_first: 0,
+            ords: Some(rows.iter().map(|&row| self.ord(row)).collect()),
+            origin: self.origin.picked(rows),
+            number: self.number.picked(rows),
+            tx: self.tx.picked(rows),
+            stamp: self.stamp.picked(rows),
+            base: self.base.picked(rows),
+            at: self.at.picked(rows),
+            by: self.by.picked(rows),
+            carried: self.carried.as_ref().map(|bits| bits.picked(rows)),
+            before_known: self.before_known.as_ref().map(|bits| bits.picked(rows)),
+            before,
+        }
     }
 
     /// The marks after the columns were picked anew.
