@@ -12,6 +12,7 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
+use syncline_model::mapping::Rule;
 use syncline_model::pattern::Pattern;
 use syncline_model::{Error, ErrorKind, Result};
 
@@ -24,13 +25,11 @@ mod resolve;
 mod schema;
 mod secret;
 mod shown;
-mod stand_in;
 mod url;
 
 pub use argument::name_or_url;
 pub use schema::json_schema;
 pub use secret::Secret;
-pub use stand_in::Rule;
 pub use url::{ConnectionUrl, NetworkUrl, Scheme, UrlProblem};
 
 /// The configuration file that is read when none is named.

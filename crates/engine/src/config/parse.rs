@@ -94,7 +94,9 @@ fn translate(file: &Path, text: &str, error: &YamlError) -> Error {
         YamlError::SerdeMissingField { field: "version", .. } => {
             at("key `version` is missing".into()).hint(format!("begin the file with `version: {VERSION}`"))
         }
-        YamlError::SerdeMissingField { field, .. } => at(format!("key `{field}` is missing")),
+        YamlError::SerdeMissingField { field, .. } => {
+            at(format!("key `{field}` is missing")).hint(format!("add `{field}:` to the map that begins here"))
+        }
         YamlError::DuplicateMappingKey { key, .. } => {
             at(format!("key{} is written twice", key.as_deref().map(shown).unwrap_or_default()))
                 .hint("keep one of the two")
@@ -104,14 +106,15 @@ fn translate(file: &Path, text: &str, error: &YamlError) -> Error {
         | YamlError::SerdeInvalidLength { expected, .. } => at(format!("{expected} belongs here")),
         YamlError::Unexpected { expected, .. } => at(format!("{} belongs here", plain(expected))),
         YamlError::InvalidScalar { ty, .. } => at(format!("{} belongs here", plain(ty))),
-        YamlError::NullIntoString { .. } => at("a text belongs here".into()),
+        YamlError::NullIntoString { .. } => at("a single value belongs here".into()),
         YamlError::MergeKeyNotAllowed { .. } | YamlError::MergeValueNotMapOrSeqOfMaps { .. } => {
-            at("merge keys (`<<`) are not part of YAML 1.2".into()).hint("write the keys out; aliases of whole values work")
+            at("merge keys (`<<`) are not part of YAML 1.2".into())
+                .hint("write the keys out; aliases of whole values work")
         }
         YamlError::MultipleDocuments { .. } => {
             at("there is a second YAML document".into()).hint("one file holds one configuration; remove the line `---`")
         }
-        YamlError::UnsupportedTag { .. } => at("YAML tags (`!…`) have no meaning here".into()),
+        YamlError::UnsupportedTag { .. } => at("YAML tags (`!…`) have no meaning here".into()).hint("remove the tag"),
         YamlError::UnknownAnchor { .. } => {
             at("this alias (`*…`) has no anchor".into()).hint("put a text that begins with `*` in quotes")
         }
@@ -144,7 +147,7 @@ fn plain(expected: &str) -> &str {
         "mapping start" => "a map (`key: value`)",
         "sequence start" => "a list",
         "u32" | "u64" => "a whole number",
-        "string scalar" | "scalar" => "a text",
+        "string scalar" | "scalar" => "a single value",
         _ => "something else",
     }
 }

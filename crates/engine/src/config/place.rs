@@ -41,7 +41,8 @@ impl Place {
 }
 
 /// A value with the place it was read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The default has no place: it was not written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct At<T> {
     pub value: T,
     pub place: Place,

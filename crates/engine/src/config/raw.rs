@@ -66,7 +66,7 @@ pub(super) struct RawJob {
     pub mode: Option<At<RawMode>>,
     /// The tables by name or pattern (`"catalog.*"`), the most specific pattern wins. Left out: all tables.
     #[serde(default)]
-    pub tables: Entries<Option<RawTable>>,
+    pub tables: At<Entries<Option<RawTable>>>,
     /// Most bytes in memory for one batch, for example `8 MiB`; at least 4 KiB, at most 1 GiB. 2 MiB if left out.
     pub batch_bytes_max: Option<At<String>>,
 }

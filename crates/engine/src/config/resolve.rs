@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use syncline_model::mapping::Rule;
 use syncline_model::nearest::nearest;
 use syncline_model::pattern::{Pattern, winner};
 use syncline_model::{Error, Result, TableName};
@@ -11,7 +12,7 @@ use super::raw::{Entries, OneOrMany, RawCapture, RawConnection, RawFile, RawJob,
 use super::references::{Filled, Surroundings};
 use super::shown::shown;
 use super::url::is_name;
-use super::{Capture, ConnectionSpec, ConnectionUrl, JobSpec, Plan, Rule, Secret, WriteMode};
+use super::{Capture, ConnectionSpec, ConnectionUrl, JobSpec, Plan, Secret, WriteMode};
 
 /// A batch's size if the job does not say.
 const BATCH_BYTES_DEFAULT: usize = 2 << 20;
@@ -41,7 +42,7 @@ fn check_name(name: &At<String>, noun: &str, around: &Surroundings<'_>) -> Resul
     Err(name
         .place
         .error(around.file, format!("this is not a name for a {noun}"))
-        .hint("a name has letters, digits, `_` and `-`, and begins with none of the latter"))
+        .hint("a name has letters, digits, `_` and `-`, and does not begin with `-`"))
 }
 
 fn resolve_connection(
@@ -145,9 +146,13 @@ impl JobResolver<'_> {
         Err(self.error(place, format!("capture `{word}` is not available yet")).hint("`capture: snapshot` is"))
     }
 
-    fn resolve_tables(&self, tables: Entries<Option<RawTable>>) -> Result<Vec<(Pattern, Rule)>> {
+    fn resolve_tables(&self, tables: At<Entries<Option<RawTable>>>) -> Result<Vec<(Pattern, Rule)>> {
+        // Whoever comments the last table out does not mean all of them.
+        if tables.value.0.is_empty() && tables.place != Place::default() {
+            return Err(self.error(tables.place, "`tables` names no table").hint("leave `tables` out for all tables"));
+        }
         let mut resolved: Vec<(Pattern, Rule)> = Vec::new();
-        for (text, table) in tables.0 {
+        for (text, table) in tables.value.0 {
             let pattern = Pattern::parse(&text.value).map_err(|e| self.error(text.place, e.what()).hint(e.advice()))?;
             // Two globs may mean the same table or not, as the database will show; one name written in two ways does.
             if let Ok(table) = TableName::parse(&text.value) {
@@ -173,7 +178,9 @@ impl JobResolver<'_> {
     fn resolve_size(&self, written: &At<String>) -> Result<usize> {
         match size_bytes(&written.value) {
             Some(size) if (BATCH_BYTES_LEAST..=BATCH_BYTES_MOST).contains(&size) => Ok(size),
-            Some(_) => Err(self.error(written.place, "`batch_bytes_max` is from 4 KiB to 1 GiB")),
+            Some(_) => Err(self
+                .error(written.place, "`batch_bytes_max` lies between 4 KiB and 1 GiB")
+                .hint("for example `8 MiB`; without it, 2 MiB")),
             None => Err(self
                 .error(written.place, "this is not a size")
                 .hint("a whole number and a unit (B, KiB, MiB, GiB), for example `8 MiB`")),
@@ -194,8 +201,9 @@ pub(super) fn no_such_connection<'a>(
     let shown = shown(name);
     let list = known.clone().collect::<Vec<_>>().join(", ");
     let what = match nearest(name, known) {
-        Some(near) if !shown.is_empty() => format!("there is no connection{shown}; did you mean `{near}`?"),
-        _ => format!("there is no connection{shown}"),
+        _ if shown.is_empty() => "there is no such connection".into(),
+        Some(near) => format!("there is no connection{shown}; did you mean `{near}`?"),
+        None => format!("there is no connection{shown}"),
     };
     match list.as_str() {
         "" => error(what).hint("`connections` is empty; name your databases there"),
@@ -203,13 +211,13 @@ pub(super) fn no_such_connection<'a>(
     }
 }
 
-/// A size such as `8 MiB`, `8MiB` or `8388608`. Decimal units are refused: `MB` means two things.
+/// A size such as `8 MiB` or `8MiB`. `MB` is refused, because it means two things, and so is a bare number.
 fn size_bytes(text: &str) -> Option<usize> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(digits)?;
     let factor = match unit.trim() {
-        "" | "B" => 1,
+        "B" => 1,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,

@@ -37,6 +37,13 @@ fn shown(error: &Error) -> String {
 
 const SHOP: &str = "version: 1\nconnections:\n  shop: \"sqlite:shop.db\"\n  laptop: {url: \"sqlite:laptop.db\"}\n";
 
+/// A job in lines: the model's patterns are long in a debug print.
+fn told(job: &JobSpec) -> String {
+    let JobSpec { name, from, to, capture, mode, tables, batch_bytes_max } = job;
+    let tables: Vec<_> = tables.iter().map(|(pattern, rule)| format!("\n  {pattern}: {rule:?}")).collect();
+    format!("{name}: {from} to {to:?}, {capture:?}, {mode:?}, {batch_bytes_max}{}", tables.concat())
+}
+
 #[test]
 fn everything_that_can_be_written_arrives_in_the_plan() {
     let plan = plan_with(
@@ -65,7 +72,40 @@ jobs:
         &[("HOME", "/home/app"), ("SHOP_PASSWORD", "pa$$${word")],
     )
     .unwrap();
-    insta::assert_debug_snapshot!(plan, @"");
+    insta::assert_debug_snapshot!(plan.connections, @r#"
+    {
+        "home": ConnectionSpec {
+            name: "home",
+            url: sqlite:/home/app/home.db,
+            password: None,
+        },
+        "laptop": ConnectionSpec {
+            name: "laptop",
+            url: sqlite:conf/data/laptop.db,
+            password: None,
+        },
+        "shop": ConnectionSpec {
+            name: "shop",
+            url: postgres://app@db1:5433/shop,
+            password: Some(
+                ***,
+            ),
+        },
+        "store": ConnectionSpec {
+            name: "store",
+            url: memory:store,
+            password: None,
+        },
+    }
+    "#);
+    let jobs: Vec<_> = plan.jobs.values().map(told).collect();
+    insta::assert_snapshot!(jobs.join("\n"), @r#"
+    all: laptop to ["home"], Snapshot, Upsert, 2097152
+    night: shop to ["laptop", "store"], Snapshot, Truncate, 8388608
+      sales_order: Rule { to: Some("order"), columns: {"a": "b"}, exclude: ["note"], filter: Some("region = 'EU'"), key: ["id", "line"] }
+      catalog.*: Rule { to: None, columns: {}, exclude: [], filter: None, key: [] }
+      plain: Rule { to: None, columns: {}, exclude: [], filter: None, key: [] }
+    "#);
     assert_eq!(plan.connections["shop"].password.as_ref().unwrap().expose(), "pa$$${word");
 }
 
@@ -126,5 +166,8 @@ fn load_reads_secrets_beside_the_file_and_takes_relative_paths_from_there() {
 #[test]
 fn a_missing_file_says_how_to_write_one() {
     let error = load(Path::new("/nowhere/syncline.yaml")).unwrap_err();
-    insta::assert_snapshot!(shown(&error), @"");
+    insta::assert_snapshot!(shown(&error), @r#"
+    there is no configuration file [file /nowhere/syncline.yaml]
+    -> `syncline init` writes one from your databases; `--config FILE` names another
+    "#);
 }

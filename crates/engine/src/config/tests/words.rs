@@ -34,9 +34,18 @@ fn a_sqlite_path_is_taken_letter_by_letter() {
     assert_eq!(url("SQLite:a%20b?c#d@e.db"), sqlite("a%20b?c#d@e.db"));
     assert_eq!(url("sqlite:~/shop.db"), sqlite("/home/app/shop.db"));
     assert_eq!(url("sqlite:~app/shop.db"), sqlite("~app/shop.db"));
-    insta::assert_snapshot!(told("sqlite:"), @"");
-    insta::assert_snapshot!(told("sqlite::memory:"), @"");
-    insta::assert_snapshot!(told("sqlite:~/shop.db"), @"");
+    insta::assert_snapshot!(told("sqlite:"), @r#"
+    the sqlite URL cannot be read: there is no path
+    -> for example `sqlite:shop.db` or `sqlite:/var/lib/shop.db`
+    "#);
+    insta::assert_snapshot!(told("sqlite::memory:"), @r#"
+    the sqlite URL cannot be read: `:memory:` is no file, and gone as soon as it is closed
+    -> for example `sqlite:shop.db` or `sqlite:/var/lib/shop.db`
+    "#);
+    insta::assert_snapshot!(told("sqlite:~/shop.db"), @r#"
+    the sqlite URL cannot be read: `~` needs a home directory, and HOME is not set
+    -> for example `sqlite:shop.db` or `sqlite:/var/lib/shop.db`
+    "#);
 }
 
 #[test]
@@ -65,14 +74,38 @@ fn every_scheme_has_a_word_of_its_own() {
 
 #[test]
 fn urls_that_cannot_be_read() {
-    insta::assert_snapshot!(told("postgrs://db1/shop"), @"");
-    insta::assert_snapshot!(told("postgres:shop"), @"");
-    insta::assert_snapshot!(told("postgres://app:pw@db1:port/shop"), @"");
-    insta::assert_snapshot!(told("postgres://app:p#w@db1/shop"), @"");
-    insta::assert_snapshot!(told("memory:a/b"), @"");
-    insta::assert_snapshot!(told("shop.db"), @"");
-    insta::assert_snapshot!(mistake("version: 1\nconnections:\n  shop:\n    url: postgres://app:pw@db1:port/shop\n"), @"");
-    insta::assert_snapshot!(mistake("version: 1\nconnections:\n  shop:\n    url: postgres://app:pw@db1/shop\n    password: x\n"), @"");
+    insta::assert_snapshot!(told("postgrs://db1/shop"), @r#"
+    the URL has an unknown scheme `postgrs`; did you mean `postgres`?
+    -> known are sqlite, memory, postgres, postgresql, mysql, mariadb, mssql, sqlserver, odbc, http, https, file, sftp, ftp, s3, azblob, gdrive, dropbox, onedrive, webdav, kafka, nats
+    "#);
+    insta::assert_snapshot!(told("postgres:shop"), @r#"
+    the postgres URL cannot be read: `//` belongs after the scheme
+    -> the form is `postgres://USER@HOST:PORT/PATH`; a password with special characters belongs in `password`, or is percent-encoded
+    "#);
+    insta::assert_snapshot!(told("postgres://app:pw@db1:port/shop"), @r#"
+    the postgres URL cannot be read: the port is not a number up to 65535
+    -> the form is `postgres://USER@HOST:PORT/PATH`; a password with special characters belongs in `password`, or is percent-encoded
+    "#);
+    insta::assert_snapshot!(told("postgres://app:p#w@db1/shop"), @r#"
+    the postgres URL cannot be read: the port is not a number up to 65535
+    -> the form is `postgres://USER@HOST:PORT/PATH`; a password with special characters belongs in `password`, or is percent-encoded
+    "#);
+    insta::assert_snapshot!(told("memory:a/b"), @r#"
+    the memory URL cannot be read: a name of letters, digits, `_` and `-` belongs after `memory:`
+    -> for example `memory:a`
+    "#);
+    insta::assert_snapshot!(told("shop.db"), @r#"
+    this is not a URL
+    -> for example `sqlite:shop.db`
+    "#);
+    insta::assert_snapshot!(mistake("version: 1\nconnections:\n  shop:\n    url: postgres://app:pw@db1:port/shop\n"), @r#"
+    the postgres URL cannot be read: the port is not a number up to 65535 [file conf/syncline.yaml:4:10, connection shop]
+    -> the form is `postgres://USER@HOST:PORT/PATH`; a password with special characters belongs in `password`, or is percent-encoded
+    "#);
+    insta::assert_snapshot!(mistake("version: 1\nconnections:\n  shop:\n    url: postgres://app:pw@db1/shop\n    password: x\n"), @r#"
+    the password is given twice [file conf/syncline.yaml:5:15, connection shop]
+    -> take it out of the URL, or remove `password`
+    "#);
 }
 
 #[test]
@@ -100,11 +133,32 @@ fn a_bare_word_that_exists_is_a_file() {
 #[test]
 fn a_word_that_means_nothing() {
     let told = |word| shown(&chosen(word).unwrap_err());
-    insta::assert_snapshot!(told("shp"), @"");
-    insta::assert_snapshot!(told("elsewhere"), @"");
-    insta::assert_snapshot!(told("app@db1"), @"");
-    insta::assert_snapshot!(told("postgrs://db1/shop"), @"");
-    insta::assert_snapshot!(told("wrong"), @"");
-    insta::assert_snapshot!(told(""), @"");
-    insta::assert_snapshot!(shown(&name_or_url(None, "shp").unwrap_err()), @"");
+    insta::assert_snapshot!(told("shp"), @r#"
+    there is no connection `shp`; did you mean `shop`?
+    -> connections in syncline.yaml are laptop, shop; a file would be `./shp`
+    "#);
+    insta::assert_snapshot!(told("elsewhere"), @r#"
+    there is no connection `elsewhere`
+    -> connections in syncline.yaml are laptop, shop; a file would be `./elsewhere`
+    "#);
+    insta::assert_snapshot!(told("app@db1"), @r#"
+    there is no such connection
+    -> connections in syncline.yaml are laptop, shop; a file is written `./NAME`
+    "#);
+    insta::assert_snapshot!(told("postgrs://db1/shop"), @r#"
+    the URL has an unknown scheme `postgrs`; did you mean `postgres`?
+    -> known are sqlite, memory, postgres, postgresql, mysql, mariadb, mssql, sqlserver, odbc, http, https, file, sftp, ftp, s3, azblob, gdrive, dropbox, onedrive, webdav, kafka, nats
+    "#);
+    insta::assert_snapshot!(told("wrong"), @r#"
+    the postgres URL cannot be read: `//` belongs after the scheme [environment variable SYNCLINE_CONN_WRONG]
+    -> the form is `postgres://USER@HOST:PORT/PATH`; a password with special characters belongs in `password`, or is percent-encoded
+    "#);
+    insta::assert_snapshot!(told(""), @r#"
+    there is no such connection
+    -> connections in syncline.yaml are laptop, shop; a file is written `./NAME`
+    "#);
+    insta::assert_snapshot!(shown(&name_or_url(None, "shp").unwrap_err()), @r#"
+    there is no connection `shp`
+    -> a file would be `./shp`
+    "#);
 }
