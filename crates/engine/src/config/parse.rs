@@ -63,24 +63,22 @@ fn other_version(file: &Path, place: Place, version: &str) -> Error {
 
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
-        // A snippet would show the lines around, secrets included.
+        // Snippets show the lines around, secrets included. Nothing here passes them on; better that there are none.
         with_snippet: false,
         duplicate_keys: DuplicateKeyPolicy::Error,
         merge_keys: MergeKeyPolicy::Error,
         reject_unsupported_tags: true,
-        emit_comments: false,
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: ALIASED_NODES_MAX },
     }
 }
 
 fn decode<'a>(file: &Path, bytes: &'a [u8]) -> Result<&'a str> {
-    let text = std::str::from_utf8(bytes).map_err(|e| {
+    std::str::from_utf8(bytes).map_err(|e| {
         let valid = bytes.get(..e.valid_up_to()).map(String::from_utf8_lossy).unwrap_or_default();
         Place::of_offset(&valid, valid.len())
             .error(file, "the configuration file is not UTF-8")
             .hint("save it as UTF-8 text")
-    })?;
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+    })
 }
 
 /// Our words for what the reader found. Never passes on a value.

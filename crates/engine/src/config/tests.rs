@@ -171,3 +171,34 @@ fn a_missing_file_says_how_to_write_one() {
     -> `syncline init` writes one from your databases; `--config FILE` names another
     "#);
 }
+
+#[test]
+fn what_is_too_large_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("syncline.yaml");
+    let told = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        shown(&load(&path).unwrap_err()).replace(directory.path().to_str().unwrap(), "")
+    };
+    insta::assert_snapshot!(told(&format!("version: 1\n# {}", "x".repeat(1 << 20))), @r#"
+    the configuration file is larger than 1 MiB [file /syncline.yaml]
+    -> correct the command line or the configuration file
+    "#);
+    std::fs::write(directory.path().join("long"), "x".repeat((64 << 10) + 1)).unwrap();
+    insta::assert_snapshot!(told("version: 1\nconnections:\n  shop: 'sqlite:${file:long}'"), @r#"
+    file `/long` is referred to, and its first line is longer than 64 KiB [file /syncline.yaml:3:9]
+    -> correct the command line or the configuration file
+    "#);
+    std::fs::write(directory.path().join("empty"), "\nsecond line").unwrap();
+    insta::assert_snapshot!(told("version: 1\nconnections:\n  shop: 'sqlite:${file:empty}'"), @r#"
+    file `/empty` is referred to, and its first line is empty [file /syncline.yaml:3:9]
+    -> correct the command line or the configuration file
+    "#);
+    let tables: String = (0..100).map(|i| format!("t{i}: {{}}, ")).collect();
+    let jobs: String = (0..200).map(|i| format!("  j{i}: {{from: shop, to: laptop, tables: *all}}\n")).collect();
+    let text = format!("{SHOP}jobs:\n  j: {{from: shop, to: laptop, tables: &all {{{tables}}}}}\n{jobs}");
+    insta::assert_snapshot!(told(&text), @r#"
+    the file is too large or too deeply nested for a configuration [file /syncline.yaml:6:134]
+    -> correct the command line or the configuration file
+    "#);
+}
