@@ -20,6 +20,7 @@
 //! - A change that cannot be applied exactly is an error that names table and row (I10), never a warning.
 //! - No default methods: a decorator that forgets to forward must not compile.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +62,7 @@ pub trait Connector: Send + Sync + fmt::Debug {
     /// Reaches it, logs in, looks at rights and settings; changes nothing.
     async fn check(&self) -> Result<CheckReport>;
 
-    /// The tables that `wanted` selects, sorted so that a table follows those it refers to where it can.
+    /// The tables that `wanted` selects, by name, and what was selected but is no table that can be copied.
     async fn describe(&self, wanted: &Selection) -> Result<Description>;
 
     /// What [`Connector::open_sink`] with this spec would run, and every reason why it would refuse; changes nothing.
@@ -158,6 +159,8 @@ pub struct WriteSpec {
     pub tables: Vec<Arc<TableSchema>>,
     /// Whether the lane's trace is removed when the source ends (a one-time copy), or kept.
     pub once: bool,
+    /// Forget how far the lane got and start over.
+    pub restart: bool,
 }
 
 /// A job towards one sink: hash of source, sink and job name, as hex.
@@ -198,6 +201,8 @@ pub struct Misfit {
 pub struct Description {
     /// The tables.
     pub tables: Vec<TableSchema>,
+    /// Rows per table, roughly, where that costs nothing; only progress display uses it.
+    pub rows_estimates: HashMap<TableName, u64>,
     /// What was selected and is not a table that can be copied, with the reason.
     pub skipped: Vec<(TableName, String)>,
 }

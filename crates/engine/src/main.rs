@@ -1,2 +1,7 @@
-//! The binary.
-fn main() {}
+//! The binary: parse, run, map the outcome to an exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    syncline::cli::main()
+}

@@ -1,0 +1,3 @@
+//! What is common to all databases about finding changes. For now: snapshots.
+
+pub mod snapshot;

@@ -1,0 +1,54 @@
+//! How far a snapshot got: the tables that are done.
+//!
+//! A snapshot reads its tables in one fixed order, each as one unit, so the last finished table says it all. An
+//! interrupted table starts over.
+
+use std::sync::Arc;
+
+use syncline_model::{Error, ErrorKind, Position, Result, TableName, TableSchema};
+
+/// Layout of a snapshot's position: the name of the last table that is done.
+const LAYOUT: &str = "snapshot/1";
+
+/// The position after that table.
+#[must_use]
+pub fn after(table: &TableName) -> Position {
+    Position::new(LAYOUT, table.to_string())
+}
+
+/// The tables that are still to be read after `at`, and the number of those before them.
+///
+/// # Errors
+/// [`ErrorKind::PositionLost`] if the position is not one of a snapshot over these tables.
+pub fn remaining(at: Option<&Position>, tables: &[Arc<TableSchema>]) -> Result<(usize, Vec<Arc<TableSchema>>)> {
+    let Some(at) = at else { return Ok((0, tables.to_vec())) };
+    let lost = |what: &str| {
+        Error::new(ErrorKind::PositionLost, what)
+            .at("position", at.at.clone())
+            .hint("the tables changed since the copy that was interrupted; `--restart` forgets it and starts over")
+    };
+    if at.layout != LAYOUT {
+        return Err(lost("the sink's position was written by another kind of source or a newer version"));
+    }
+    let done = tables.iter().position(|t| t.name.to_string() == at.at);
+    let done = done.ok_or_else(|| lost("the sink's position names a table that is not part of this copy"))? + 1;
+    Ok((done, tables.iter().skip(done).cloned().collect()))
+}
+
+/// Sorts tables so that each follows those it refers to; what refers in a circle keeps its order by name.
+#[must_use]
+pub fn parents_first(mut tables: Vec<TableSchema>) -> Vec<TableSchema> {
+    tables.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut sorted: Vec<TableSchema> = Vec::with_capacity(tables.len());
+    while !tables.is_empty() {
+        let waits = |t: &TableSchema| {
+            t.foreign_keys.iter().any(|k| k.to != t.name && tables.iter().any(|other| other.name == k.to))
+        };
+        let next = tables.iter().position(|t| !waits(t)).unwrap_or(0);
+        sorted.push(tables.remove(next));
+    }
+    sorted
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! `syncline check`: every connection and job, looked at from outside; changes nothing.
+
+use clap::Args;
+use serde_json::{Value, json};
+use syncline_model::pattern::Selection;
+use syncline_model::{Result, TableSchema};
+
+use super::output::{counted, error_fields, lined_up};
+use super::{Context, Outcome, run};
+use crate::connector::{Description, Level};
+use crate::job::{Endpoint, prepare};
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Connections by name, URL or file; everything in the configuration if none is named
+    connections: Vec<String>,
+}
+
+pub async fn check(context: &Context, args: CheckArgs) -> Result<Outcome> {
+    let plan = if args.connections.is_empty() { Some(context.plan_required()?) } else { context.plan()? };
+    let mut words = args.connections;
+    let all = words.is_empty();
+    if all {
+        words.extend(plan.iter().flat_map(|p| p.connections.keys().cloned()));
+    }
+    let mut outcome = Outcome::Done;
+    let mut connections = Vec::new();
+    for word in &words {
+        // A connection that cannot even be named is a wrong command line; one that does not answer is a finding.
+        let endpoint = context.endpoint(plan.as_ref(), word)?;
+        let (fields, good) = connection(context, &endpoint).await;
+        if !good {
+            outcome = Outcome::Failed;
+        }
+        connections.push(fields);
+    }
+    let mut jobs = Vec::new();
+    if let Some(plan) = plan.filter(|_| all) {
+        for spec in plan.jobs.values() {
+            let job = run::job(context, &plan, spec)?;
+            let problem = match prepare(&job).await {
+                Ok(prepared) => prepared.refuse_misfits().err(),
+                Err(e) => Some(e),
+            };
+            match &problem {
+                None => context.out.line(format!("job {}: fits", spec.name)),
+                Some(e) => {
+                    outcome = Outcome::Failed;
+                    context.out.line(format!("job {}: {e}\n  → {}", spec.name, e.advice()));
+                }
+            }
+            jobs.push(json!({ "job": spec.name, "error": problem.as_ref().map(error_fields) }));
+        }
+    }
+    context.out.document(&json!({ "connections": connections, "jobs": jobs }));
+    Ok(outcome)
+}
+
+async fn connection(context: &Context, endpoint: &Endpoint) -> (Value, bool) {
+    let out = context.out;
+    let report = match endpoint.connector.check().await {
+        Ok(report) => report,
+        Err(e) => {
+            out.line(format!("{}: {e}\n  → {}", endpoint.name, e.advice()));
+            return (json!({ "connection": endpoint.name, "error": error_fields(&e) }), false);
+        }
+    };
+    out.line(format!("{}: {}", endpoint.name, report.product));
+    for finding in &report.findings {
+        let mark = match finding.level {
+            Level::Ok => "ok",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        };
+        out.line(format!("  {mark}: {}", finding.text));
+        finding.advice.iter().for_each(|a| out.line(format!("    → {a}")));
+    }
+    let tables = match endpoint.connector.describe(&Selection::default()).await {
+        Ok(description) => {
+            show_tables(context, &description);
+            description.tables.iter().map(table_fields).collect::<Vec<_>>()
+        }
+        Err(e) => {
+            out.line(format!("  error: {e}\n    → {}", e.advice()));
+            return (json!({ "connection": endpoint.name, "error": error_fields(&e) }), false);
+        }
+    };
+    let good = report.findings.iter().all(|f| f.level != Level::Error);
+    (json!({ "connection": endpoint.name, "report": report, "tables": tables }), good)
+}
+
+fn show_tables(context: &Context, description: &Description) {
+    let out = context.out;
+    out.line(format!("  {}", counted(description.tables.len() as u64, "table")));
+    let rows: Vec<_> = description
+        .tables
+        .iter()
+        .map(|t| vec![format!("  {}", t.name), counted(t.columns.len() as u64, "column"), key_text(t)])
+        .collect();
+    lined_up(&rows).iter().for_each(|line| out.line(line));
+    for (table, reason) in &description.skipped {
+        out.line(format!("  not a table: {table}: {reason}"));
+    }
+}
+
+/// `key (id)`, or that there is none.
+pub fn key_text(table: &TableSchema) -> String {
+    let names: Vec<_> = table.key_columns().map(|c| &*c.name).collect();
+    if names.is_empty() { "no key".into() } else { format!("key ({})", names.join(", ")) }
+}
+
+fn table_fields(table: &TableSchema) -> Value {
+    json!({
+        "table": table.name.to_string(),
+        "key": table.key_columns().map(|c| &*c.name).collect::<Vec<_>>(),
+        "columns": table.columns.iter().map(|c| json!({
+            "name": &*c.name,
+            "type": c.native,
+            "logical": c.logical.to_string(),
+            "nullable": c.nullable,
+        })).collect::<Vec<_>>(),
+    })
+}

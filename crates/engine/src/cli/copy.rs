@@ -1,0 +1,186 @@
+//! `syncline copy`: a one-time transfer, one line, no file.
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use syncline_model::{Error, ErrorKind, Result};
+
+use super::output::{counted, error_fields, grouped, lined_up};
+use super::{Context, Outcome, TableArgs, progress};
+use crate::connector::Budget;
+use crate::job::report::{LaneReport, TableProgress, TableState};
+use crate::job::{Job, JobReport, Prepared, Progress, WriteMode, prepare, run_lanes};
+
+#[derive(Debug, Args)]
+pub struct CopyArgs {
+    /// Where rows come from: a connection's name, a URL, or a file
+    from: String,
+    /// Where they go; several sinks are written side by side
+    #[arg(required = true)]
+    to: Vec<String>,
+    #[command(flatten)]
+    tables: TableArgs,
+    /// What happens to rows that the sink already holds
+    #[arg(long, value_enum, default_value = "upsert")]
+    mode: Mode,
+    /// Start over instead of continuing a copy that was interrupted
+    #[arg(long)]
+    restart: bool,
+    /// Show every statement that would run, and run nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Mode {
+    /// Rows of the source are inserted or replaced by key; other rows of the sink stay
+    Upsert,
+    /// The sink's tables are emptied first, each in one transaction with its new rows
+    Truncate,
+}
+
+/// The name under which copies keep their place in the sink while they run.
+const JOB_NAME: &str = "copy";
+
+pub async fn copy(context: &Context, args: CopyArgs) -> Result<Outcome> {
+    let plan = context.plan()?;
+    let job = Job {
+        name: JOB_NAME.into(),
+        from: context.endpoint(plan.as_ref(), &args.from)?,
+        to: args.to.iter().map(|to| context.endpoint(plan.as_ref(), to)).collect::<Result<_>>()?,
+        selection: args.tables.selection()?,
+        rules: args.tables.rules()?,
+        mode: match args.mode {
+            Mode::Upsert => WriteMode::Upsert,
+            Mode::Truncate => WriteMode::Truncate,
+        },
+        budget: Budget::default(),
+        once: true,
+        restart: args.restart,
+    };
+    let prepared = prepare(&job).await?;
+    if args.dry_run {
+        return super::plan::show(context, &[(job, prepared)]);
+    }
+    let report = carry(context, &job, prepared).await?;
+    context.out.document(&document(&report));
+    Ok(conclude(context, &job, &report))
+}
+
+/// Runs a prepared job, showing its progress.
+pub async fn carry(context: &Context, job: &Job, prepared: Prepared) -> Result<JobReport> {
+    prepared.refuse_misfits()?;
+    let progress = Progress::new(&prepared);
+    let shown = progress::show(context.out, &progress);
+    let report = tokio::select! {
+        report = run_lanes(job, prepared, &progress) => report,
+        () = stop_signal() => {
+            drop(shown);
+            let done = progress.lanes().iter().flat_map(|l| l.tables()).filter(|t| t.state == TableState::Done).count();
+            return Err(Error::new(ErrorKind::Interrupted, format!("stopped on request; {} done", counted(done as u64, "table")))
+                .hint("run the same command again: it continues with the next table"));
+        }
+    };
+    drop(shown);
+    Ok(report)
+}
+
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Prints what happened and says how it ended.
+pub fn conclude(context: &Context, job: &Job, report: &JobReport) -> Outcome {
+    let out = context.out;
+    for lane in &report.lanes {
+        summary(context, &job.from.name, lane);
+        if let Ok(finished) = &lane.outcome {
+            finished.notices.iter().for_each(|n| out.line(format!("note: {n}")));
+            for (table, held) in &finished.rows_held {
+                let copied = lane.tables.iter().find(|t| t.sink.to_string() == *table).map_or(0, |t| t.rows);
+                if let Some(kept @ 1..) = held.checked_sub(copied) {
+                    let rows = counted(kept, "row");
+                    out.line(format!(
+                        "note: {table}: {rows} that the source does not have stayed; `--mode truncate` replaces the table"
+                    ));
+                }
+            }
+        }
+    }
+    report.notices.iter().for_each(|n| out.line(format!("note: {n}")));
+    let failed: Vec<&Error> = report.lanes.iter().filter_map(|l| l.outcome.as_ref().err()).collect();
+    failed.iter().for_each(|e| out.failure(e));
+    match &failed[..] {
+        [] => Outcome::Done,
+        [first, ..] if report.lanes.iter().all(|l| l.outcome.is_err() && !l.committed) => Outcome::of(first),
+        _ => Outcome::Partly,
+    }
+}
+
+fn summary(context: &Context, from: &str, lane: &LaneReport) {
+    let out = context.out;
+    out.line(format!("{from} → {}", lane.name));
+    let mut rows = vec![["table", "state", "rows", "seconds", "rows/s"].map(str::to_owned).to_vec()];
+    rows.extend(lane.tables.iter().map(table_line));
+    let (total, seconds) = lane.tables.iter().fold((0, 0.0), |(rows, s), t| (rows + t.rows, s + t.took.as_secs_f64()));
+    if lane.tables.len() > 1 {
+        rows.push(vec!["total".into(), String::new(), grouped(total), format!("{seconds:.2}"), rate(total, seconds)]);
+    }
+    lined_up(&rows).iter().for_each(|line| out.line(line));
+    if lane.tables.iter().any(|t| t.state == TableState::DoneBefore) {
+        out.line(
+            "note: an interrupted copy was continued; tables done before were not read again (`--restart` reads all)",
+        );
+    }
+}
+
+fn table_line(table: &TableProgress) -> Vec<String> {
+    let seconds = table.took.as_secs_f64();
+    let (state, moved) = match table.state {
+        TableState::Done => ("done", true),
+        TableState::Running => ("not done", false),
+        TableState::Waiting => ("not begun", false),
+        TableState::DoneBefore => ("done before", false),
+    };
+    if !moved {
+        return vec![table.sink.to_string(), state.into()];
+    }
+    vec![table.sink.to_string(), state.into(), grouped(table.rows), format!("{seconds:.2}"), rate(table.rows, seconds)]
+}
+
+fn rate(rows: u64, seconds: f64) -> String {
+    // Below a hundredth of a second a rate says nothing.
+    if seconds < 0.01 {
+        return "-".into();
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    grouped((rows as f64 / seconds) as u64)
+}
+
+/// What `--json` prints.
+pub fn document(report: &JobReport) -> Value {
+    let lanes: Vec<Value> = report
+        .lanes
+        .iter()
+        .map(|lane| {
+            let mut fields = json!({ "sink": lane.name, "done": lane.outcome.is_ok(), "tables": lane.tables });
+            if let Some(fields) = fields.as_object_mut() {
+                match &lane.outcome {
+                    Ok(finished) => drop(fields.insert("notices".into(), json!(finished.notices))),
+                    Err(e) => drop(fields.insert("error".into(), error_fields(e))),
+                }
+            }
+            fields
+        })
+        .collect();
+    json!({ "lanes": lanes, "notices": report.notices })
+}

@@ -1,0 +1,111 @@
+//! `syncline init`: a configuration file written from live databases.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use syncline_model::pattern::Selection;
+use syncline_model::{Error, ErrorKind, Result};
+
+use super::check::key_text;
+use super::output::counted;
+use super::{Context, Outcome};
+use crate::config::DEFAULT_FILE;
+use crate::connector::Description;
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The source: a URL or a file
+    from: String,
+    /// The sink
+    to: String,
+}
+
+pub async fn init(context: &Context, args: InitArgs) -> Result<Outcome> {
+    let path = context.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let from = context.endpoint(None, &args.from)?;
+    // The sink need not exist; its name must be good.
+    context.endpoint(None, &args.to)?;
+    let description = from.connector.describe(&Selection::default()).await?;
+    let (mut source, mut sink) = (short_name(&args.from), short_name(&args.to));
+    if source == sink {
+        (source, sink) = ("source".into(), "sink".into());
+    }
+    let text = file_text((&source, &args.from), (&sink, &args.to), &description);
+    write_new(&path, &text)?;
+    let out = context.out;
+    out.line(format!("wrote {} with {}", path.display(), counted(description.tables.len() as u64, "table")));
+    out.line("next: `syncline check`, `syncline plan`, then `syncline run`");
+    out.document(&json!({ "file": path.display().to_string(), "tables": description.tables.len() }));
+    Ok(Outcome::Done)
+}
+
+fn file_text(from: (&str, &str), to: (&str, &str), description: &Description) -> String {
+    let mut text = String::from("version: 1\nconnections:\n");
+    for (name, url) in [from, to] {
+        let url = if url.contains(':') { url.to_owned() } else { format!("sqlite:{url}") };
+        let _ = writeln!(text, "  {name}: {}", quoted(&url));
+    }
+    let _ = write!(text, "jobs:\n  {}-to-{}:\n    from: {}\n    to: {}\n", from.0, to.0, from.0, to.0);
+    text.push_str(
+        "    # upsert: rows are inserted or replaced by key, others stay; truncate: each table is replaced\n",
+    );
+    text.push_str("    mode: upsert\n    tables:\n");
+    for table in &description.tables {
+        let name = quoted(&pattern_text(&table.name.to_string()));
+        let about = format!("{}, {}", counted(table.columns.len() as u64, "column"), key_text(table));
+        if table.key.is_empty() {
+            let _ = writeln!(text, "      # {name}: {{key: [COLUMN]}}  # {about}: name one to copy it");
+        } else {
+            let _ = writeln!(text, "      {name}: {{}}  # {about}");
+        }
+    }
+    for (table, reason) in &description.skipped {
+        let _ = writeln!(text, "      # not a table: {}: {reason}", quoted(&table.to_string()));
+    }
+    text
+}
+
+/// A table's name as a pattern that means only it.
+fn pattern_text(name: &str) -> String {
+    if name.contains(['.', '*', '?', '"']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() }
+}
+
+/// A YAML scalar; plain where that is safe.
+fn quoted(text: &str) -> String {
+    let plain = !text.is_empty()
+        && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !matches!(
+            text.to_ascii_lowercase().as_str(),
+            "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null"
+        );
+    // JSON strings are YAML strings.
+    if plain { text.to_owned() } else { json!(text).to_string() }
+}
+
+/// The file's or database's own name, as a connection may be called.
+fn short_name(url: &str) -> String {
+    let rest = url.split_once(':').map_or(url, |(_, rest)| rest);
+    let stem = Path::new(rest).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let name: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) { name } else { format!("db_{name}") }
+}
+
+fn write_new(path: &Path, text: &str) -> Result<()> {
+    let refuse = |e: std::io::Error| {
+        let shown = path.display().to_string();
+        if e.kind() == std::io::ErrorKind::AlreadyExists {
+            Error::new(ErrorKind::Config, "the file is already there; nothing was written")
+                .at("file", shown)
+                .hint("remove it first, or name another with `--config FILE`")
+        } else {
+            Error::new(ErrorKind::Denied, "the file cannot be written").at("file", shown).caused_by(e)
+        }
+    };
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(refuse)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(refuse)
+}

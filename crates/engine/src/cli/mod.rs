@@ -1,0 +1,204 @@
+//! The command line: what was typed, which command it is, and the exit code.
+//!
+//! One file per command. Each returns an [`Outcome`]; errors are printed here, once, with what to do next.
+
+mod check;
+mod compare;
+mod copy;
+mod demo;
+mod init;
+mod output;
+mod plan;
+mod progress;
+mod run;
+mod status;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use syncline_model::mapping::Rule;
+use syncline_model::pattern::{Pattern, Selection};
+use syncline_model::{Error, ErrorKind, Result};
+
+use crate::config::{self, DEFAULT_FILE, Plan};
+use crate::job::Endpoint;
+use crate::registry;
+use output::Output;
+
+/// Keeps databases in step.
+#[derive(Debug, Parser)]
+#[command(name = "syncline", version, about, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    /// Configuration file [default: syncline.yaml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print errors only
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more on standard error; twice for every batch, three times for every step
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Two SQLite databases, a copy, edits, a comparison: the whole story, nothing to install
+    Demo,
+    /// Copy tables from one database to others, once
+    Copy(copy::CopyArgs),
+    /// Prove that two databases hold the same rows; exit code 3 if they do not
+    Compare(compare::CompareArgs),
+    /// Run jobs of the configuration file until they are done
+    Run(run::RunArgs),
+    /// Look at connections and jobs: reach, rights, settings, tables; changes nothing
+    Check(check::CheckArgs),
+    /// Show every statement that jobs would run at their sinks; changes nothing
+    Plan(plan::PlanArgs),
+    /// Write a configuration file from live databases
+    Init(init::InitArgs),
+    /// Show how far each job got, by its sinks' own account
+    Status(status::StatusArgs),
+}
+
+/// Which tables a command is about.
+#[derive(Debug, Args)]
+struct TableArgs {
+    /// Only this table, or these by `*` and `?`; may be given several times
+    #[arg(long = "table", value_name = "TABLE")]
+    tables: Vec<String>,
+    /// Not this table; may be given several times
+    #[arg(long, value_name = "TABLE")]
+    exclude: Vec<String>,
+    /// The key of a table that has none of its own
+    #[arg(long = "key", value_name = "TABLE=COLUMN,...")]
+    keys: Vec<String>,
+}
+
+impl TableArgs {
+    fn selection(&self) -> Result<Selection> {
+        let parse = |texts: &[String]| texts.iter().map(|t| Pattern::parse(t)).collect::<Result<Vec<_>>>();
+        Ok(Selection { include: parse(&self.tables)?, exclude: parse(&self.exclude)? })
+    }
+
+    fn rules(&self) -> Result<Vec<(Pattern, Rule)>> {
+        let rule = |text: &String| {
+            let (table, columns) = text.split_once('=').ok_or_else(|| {
+                Error::new(ErrorKind::Config, format!("--key {text} names no columns"))
+                    .hint("write --key TABLE=COLUMN or --key TABLE=COLUMN,COLUMN")
+            })?;
+            let key = columns.split(',').map(|c| c.trim().to_owned()).collect();
+            Ok((Pattern::parse(table)?, Rule { key, ..Rule::default() }))
+        };
+        self.keys.iter().map(rule).collect()
+    }
+}
+
+/// How a command ended; the number is the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// All is done.
+    Done = 0,
+    /// Nothing was done.
+    Failed = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// Two databases differ.
+    Different = 3,
+    /// Some of it is done: one of several lanes or tables failed.
+    Partly = 4,
+}
+
+impl Outcome {
+    /// What an error means for whoever typed the command.
+    fn of(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Config | ErrorKind::NotFound | ErrorKind::Unsupported => Self::Usage,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// What every command gets: where to print, and the configuration if there is one.
+struct Context {
+    out: Output,
+    config: Option<PathBuf>,
+}
+
+impl Context {
+    /// The configuration: the file that was named, or the one beside us if it is there.
+    fn plan(&self) -> Result<Option<Plan>> {
+        match &self.config {
+            Some(path) => config::load(path).map(Some),
+            None if Path::new(DEFAULT_FILE).exists() => config::load(Path::new(DEFAULT_FILE)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The configuration, which this command cannot do without.
+    fn plan_required(&self) -> Result<Plan> {
+        config::load(self.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE)))
+    }
+
+    /// The database that a word on the command line means.
+    fn endpoint(&self, plan: Option<&Plan>, word: &str) -> Result<Endpoint> {
+        let mut endpoint = registry::open(&config::name_or_url(plan, word)?)?;
+        // A file is called what the user called it.
+        if let Some(path) = endpoint.name.strip_prefix("sqlite:") {
+            endpoint.name = path.to_owned();
+        }
+        Ok(endpoint)
+    }
+}
+
+/// Parses the command line, runs the command, prints its error if there is one.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_tracing(cli.verbose);
+    let context = Context { out: Output::new(cli.json, cli.quiet), config: cli.config };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            context.out.error(&Error::new(ErrorKind::Full, "cannot start threads").caused_by(e), Outcome::Failed as u8);
+            return ExitCode::from(Outcome::Failed as u8);
+        }
+    };
+    let outcome = runtime.block_on(dispatch(&context, cli.command)).unwrap_or_else(|error| {
+        let outcome = Outcome::of(&error);
+        context.out.error(&error, outcome as u8);
+        outcome
+    });
+    // A snapshot thread of an interrupted command may still be reading; nothing of it is wanted.
+    runtime.shutdown_background();
+    ExitCode::from(outcome as u8)
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<Outcome> {
+    match command {
+        Command::Demo => demo::demo(context).await,
+        Command::Copy(args) => copy::copy(context, args).await,
+        Command::Compare(args) => compare::compare(context, args).await,
+        Command::Run(args) => run::run(context, args).await,
+        Command::Check(args) => check::check(context, args).await,
+        Command::Plan(args) => plan::plan(context, args).await,
+        Command::Init(args) => init::init(context, args).await,
+        Command::Status(args) => status::status(context, args).await,
+    }
+}
+
+/// Logs go to standard error; `SYNCLINE_LOG` overrides `-v` with the usual filter words.
+fn start_tracing(verbose: u8) {
+    let level = match verbose {
+        0 => "syncline=warn",
+        1 => "syncline=info",
+        2 => "syncline=debug",
+        _ => "syncline=trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SYNCLINE_LOG").unwrap_or_else(|_| level.into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

@@ -1,0 +1,113 @@
+//! Printing: results on standard output, everything else on standard error.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this file is where printing happens")]
+
+use std::io::IsTerminal;
+
+use serde_json::{Value, json};
+use syncline_model::Error;
+
+/// Where a command prints.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    json: bool,
+    quiet: bool,
+}
+
+impl Output {
+    pub fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet }
+    }
+
+    /// Whether a person watches: then there is a moving progress line.
+    pub fn watched(self) -> bool {
+        !self.json && !self.quiet && std::io::stderr().is_terminal()
+    }
+
+    /// Whether plain progress lines are wanted.
+    pub fn talks(self) -> bool {
+        !self.json && !self.quiet
+    }
+
+    /// A line of the result, for people.
+    pub fn line(self, text: impl AsRef<str>) {
+        if self.talks() {
+            println!("{}", text.as_ref());
+        }
+    }
+
+    /// A line beside the result.
+    pub fn aside(self, text: impl AsRef<str>) {
+        if self.talks() {
+            eprintln!("{}", text.as_ref());
+        }
+    }
+
+    /// The result, for programs. Its fields are documented in the guide and stay.
+    pub fn document(self, document: &Value) {
+        if self.json {
+            println!("{document:#}");
+        }
+    }
+
+    /// An error: what, where, and what to do next.
+    pub fn error(self, error: &Error, exit_code: u8) {
+        self.document(&json!({ "error": error_fields(error), "exit_code": exit_code }));
+        eprintln!("error: {error}");
+        eprintln!("  → {}", error.advice());
+    }
+
+    /// One of several errors, where the document names it elsewhere.
+    pub fn failure(self, error: &Error) {
+        eprintln!("error: {error}");
+        eprintln!("  → {}", error.advice());
+    }
+}
+
+/// An error as `--json` shows it.
+pub fn error_fields(error: &Error) -> Value {
+    let at: serde_json::Map<_, _> = error.places().iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect();
+    json!({
+        "kind": error.kind().policy().name,
+        "what": error.what(),
+        "at": at,
+        "text": error.to_string(),
+        "advice": error.advice(),
+    })
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// One of them, or several.
+pub fn counted(number: u64, one: &str) -> String {
+    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// Lines up columns: the first to the left, the others to the right.
+pub fn lined_up(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let mut line = String::from(" ");
+        for (c, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+            let fill = " ".repeat(width - cell.chars().count());
+            let (left, right) = if c == 0 { (cell.as_str(), fill.as_str()) } else { (fill.as_str(), cell.as_str()) };
+            line.push_str(if c == 0 { " " } else { "  " });
+            line.push_str(left);
+            line.push_str(right);
+        }
+        line.trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,156 @@
+//! Merging two streams of rows in key order.
+
+use std::cmp::Ordering;
+use std::sync::atomic;
+
+use syncline_model::{CellBuf, Error, ErrorKind, Result, TableChanges};
+
+use super::{Compared, Comparison, Difference, Kind, Pair, TableResult};
+use crate::connector::{Budget, Read, Source};
+
+/// One side's rows of one table, in key order.
+struct Rows<'s> {
+    source: &'s mut dyn Source,
+    budget: Budget,
+    batch: Option<TableChanges>,
+    row: usize,
+    ends: bool,
+    rows: u64,
+    last_key: Option<Vec<CellBuf>>,
+}
+
+impl<'s> Rows<'s> {
+    fn new(source: &'s mut dyn Source, budget: Budget) -> Self {
+        Self { source, budget, batch: None, row: 0, ends: false, rows: 0, last_key: None }
+    }
+
+    /// The current row, if there is one in memory.
+    fn here(&self) -> Option<(&TableChanges, usize)> {
+        self.batch.as_ref().filter(|b| self.row < b.rows()).map(|b| (b, self.row))
+    }
+
+    /// Reads on until there is a row in memory or the table has ended.
+    async fn fill(&mut self) -> Result<()> {
+        while self.here().is_none() && !self.ends {
+            match self.source.read(self.budget).await? {
+                Read::Batch(batch) => {
+                    self.ends = batch.ends.is_some();
+                    self.row = 0;
+                    self.keep_last_key();
+                    self.batch = batch.tables.into_iter().next();
+                    self.rows += self.batch.as_ref().map_or(0, |b| b.rows() as u64);
+                    self.check_order()?;
+                }
+                Read::Idle => {}
+                Read::End => return Err(Error::new(ErrorKind::Bug, "a source ended in the middle of a table")),
+            }
+        }
+        Ok(())
+    }
+
+    fn keep_last_key(&mut self) {
+        if let Some(batch) = &self.batch
+            && let Some(last) = batch.rows().checked_sub(1)
+        {
+            self.last_key = Some(batch.key_cells(last).map(|c| c.to_owned()).collect());
+        }
+    }
+
+    /// The database sorted; here is checked that it sorts as we do, and that no key comes twice.
+    fn check_order(&self) -> Result<()> {
+        let Some(batch) = &self.batch else { return Ok(()) };
+        let wrong = |order: Ordering| match order {
+            Ordering::Equal => Error::new(ErrorKind::Constraint, "two rows have the same key")
+                .hint("name a key that is unique with `--key TABLE=COLUMN,...`"),
+            _ => {
+                Error::new(ErrorKind::Unsupported, "the database sorts this table's keys in another way than by value")
+            }
+        };
+        for row in 0..batch.rows() {
+            let order = match row.checked_sub(1) {
+                Some(before) => batch.key_cells(before).cmp(batch.key_cells(row)),
+                None => match &self.last_key {
+                    Some(last) => last.iter().map(CellBuf::as_cell).cmp(batch.key_cells(row)),
+                    None => Ordering::Less,
+                },
+            };
+            if order != Ordering::Less {
+                return Err(wrong(order));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Compares one table; both sources stand at its beginning and end at its end.
+pub async fn table(
+    what: &Comparison,
+    pair: &Pair,
+    a: &mut dyn Source,
+    b: &mut dyn Source,
+    compared: &Compared,
+) -> Result<TableResult> {
+    let mut result = TableResult::new(pair.name.clone());
+    result.structure.clone_from(&pair.structure);
+    result.key = pair.a.key_columns().map(|c| c.name.clone()).collect();
+    let (mut a, mut b) = (Rows::new(a, what.budget), Rows::new(b, what.budget));
+    loop {
+        let (filled_a, filled_b) = tokio::join!(a.fill(), b.fill());
+        filled_a.map_err(|e| e.at("connection", &*what.a.name))?;
+        filled_b.map_err(|e| e.at("connection", &*what.b.name))?;
+        if a.here().is_none() && b.here().is_none() {
+            break;
+        }
+        let before = a.row.max(b.row);
+        merge_in_memory(&mut a, &mut b, &mut result, what.listed_max);
+        compared.rows.fetch_add((a.row.max(b.row) - before) as u64, atomic::Ordering::Relaxed);
+    }
+    (result.rows_a, result.rows_b) = (a.rows, b.rows);
+    Ok(result)
+}
+
+/// Goes on until one side needs its next batch.
+fn merge_in_memory(a: &mut Rows<'_>, b: &mut Rows<'_>, result: &mut TableResult, listed_max: usize) {
+    loop {
+        let order = match (a.here(), b.here()) {
+            (Some((x, i)), Some((y, j))) => x.key_cells(i).cmp(y.key_cells(j)),
+            (Some(_), None) if b.ends => Ordering::Less,
+            (None, Some(_)) if a.ends => Ordering::Greater,
+            _ => return,
+        };
+        let found = match order {
+            Ordering::Less => {
+                result.only_a += 1;
+                a.here().map(|(x, i)| (x, i, Kind::OnlyA))
+            }
+            Ordering::Greater => {
+                result.only_b += 1;
+                b.here().map(|(y, j)| (y, j, Kind::OnlyB))
+            }
+            Ordering::Equal => match (a.here(), b.here()) {
+                (Some((x, i)), Some((y, j))) if !same_row(x, i, y, j) => {
+                    result.differ += 1;
+                    Some((x, i, Kind::Differs(differing(x, i, y, j))))
+                }
+                _ => None,
+            },
+        };
+        if let Some((changes, row, kind)) = found
+            && result.listed.len() < listed_max
+        {
+            let key = changes.key_cells(row).map(|c| c.to_owned()).collect();
+            result.listed.push(Difference { key, kind });
+        }
+        a.row += usize::from(order != Ordering::Greater);
+        b.row += usize::from(order != Ordering::Less);
+    }
+}
+
+fn same_row(x: &TableChanges, i: usize, y: &TableChanges, j: usize) -> bool {
+    x.columns().iter().zip(y.columns()).all(|(x, y)| x.cell(i) == y.cell(j))
+}
+
+fn differing(x: &TableChanges, i: usize, y: &TableChanges, j: usize) -> Vec<std::sync::Arc<str>> {
+    let columns = x.schema().columns.iter().enumerate();
+    columns.filter(|(c, _)| x.cell(i, *c) != y.cell(j, *c)).map(|(_, column)| column.name.clone()).collect()
+}

@@ -1,0 +1,214 @@
+//! Proving that two databases hold the same rows: both are read in key order and merged, row by row and cell by cell.
+//!
+//! Exact: every row of both sides is looked at, equality is that of cells, nothing is sampled or hashed. Streamed: one
+//! batch of each side is in memory. Each side's order is checked while it is read, so a database that sorts in another
+//! way is an error and never a wrong answer (F45).
+
+mod merge;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use syncline_model::mapping::{Mapping, Rule};
+use syncline_model::pattern::{Pattern, Selection, winner};
+use syncline_model::{CellBuf, Error, ErrorKind, Result, TableName, TableSchema};
+
+use crate::connector::{Budget, ReadOrder, ReadSpec, Source};
+use crate::job::Endpoint;
+
+/// What to compare.
+#[derive(Debug)]
+pub struct Comparison {
+    /// One side.
+    pub a: Endpoint,
+    /// The other.
+    pub b: Endpoint,
+    /// Which tables.
+    pub selection: Selection,
+    /// Keys for tables that have none of their own.
+    pub rules: Vec<(Pattern, Rule)>,
+    /// Differences that are listed per table; all are counted.
+    pub listed_max: usize,
+    /// How much is in memory at a time.
+    pub budget: Budget,
+}
+
+/// How two rows of one key differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// Only the first side has the row.
+    OnlyA,
+    /// Only the second side has the row.
+    OnlyB,
+    /// Both have it, with other values in these columns.
+    Differs(Vec<Arc<str>>),
+}
+
+/// One row that is not the same on both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Its key.
+    pub key: Vec<CellBuf>,
+    /// How it differs.
+    pub kind: Kind,
+}
+
+/// What was found about one table.
+#[derive(Debug, Clone)]
+pub struct TableResult {
+    /// The table.
+    pub table: TableName,
+    /// Names of the key's columns.
+    pub key: Vec<Arc<str>>,
+    /// Rows of the first side.
+    pub rows_a: u64,
+    /// Rows of the second side.
+    pub rows_b: u64,
+    /// Rows that only the first side has.
+    pub only_a: u64,
+    /// Rows that only the second side has.
+    pub only_b: u64,
+    /// Rows whose values differ.
+    pub differ: u64,
+    /// The first differences.
+    pub listed: Vec<Difference>,
+    /// Differences of structure: a table or column that only one side has.
+    pub structure: Vec<String>,
+}
+
+impl TableResult {
+    /// Whether both sides hold the same.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.only_a + self.only_b + self.differ == 0 && self.structure.is_empty()
+    }
+
+    fn new(table: TableName) -> Self {
+        Self {
+            table,
+            key: Vec::new(),
+            rows_a: 0,
+            rows_b: 0,
+            only_a: 0,
+            only_b: 0,
+            differ: 0,
+            listed: Vec::new(),
+            structure: Vec::new(),
+        }
+    }
+}
+
+/// Rows compared so far, for the progress line.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// Rows of the larger side.
+    pub rows: AtomicU64,
+    /// Tables.
+    pub tables: AtomicU64,
+}
+
+/// A table that both sides have.
+struct Pair {
+    name: TableName,
+    a: Arc<TableSchema>,
+    b: Arc<TableSchema>,
+    structure: Vec<String>,
+}
+
+/// Compares table after table.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] for a table that was named and that neither side has, [`ErrorKind::Schema`] for a table
+/// without a key, and what reading gives.
+pub async fn compare(what: &Comparison, compared: &Compared) -> Result<Vec<TableResult>> {
+    for side in [&what.a, &what.b] {
+        if !side.connector.capabilities().key_order {
+            return Err(Error::new(ErrorKind::Unsupported, "this connector cannot be read in key order")
+                .at("connection", &*side.name));
+        }
+    }
+    let (mut results, pairs) = pair_up(what).await?;
+    let open = |side: &Endpoint, tables: Vec<Arc<TableSchema>>| {
+        let connector = side.connector.clone();
+        async move { connector.open_source(None, &ReadSpec { tables, order: ReadOrder::Key }).await }
+    };
+    let (a, b) = tokio::join!(
+        open(&what.a, pairs.iter().map(|p| p.a.clone()).collect()),
+        open(&what.b, pairs.iter().map(|p| p.b.clone()).collect()),
+    );
+    let (mut a, mut b): (Box<dyn Source>, Box<dyn Source>) = (a?, b?);
+    for pair in pairs {
+        let result = merge::table(what, &pair, &mut *a, &mut *b, compared);
+        let result = result.await.map_err(|e| e.at("table", pair.name.to_string()))?;
+        compared.tables.fetch_add(1, Ordering::Relaxed);
+        results.push(result);
+    }
+    results.sort_by(|x, y| x.table.cmp(&y.table));
+    Ok(results)
+}
+
+/// Finds out which tables both sides have, and in which columns.
+async fn pair_up(what: &Comparison) -> Result<(Vec<TableResult>, Vec<Pair>)> {
+    let (a, b) = tokio::join!(what.a.connector.describe(&what.selection), what.b.connector.describe(&what.selection));
+    let (a, b) = (a.map_err(|e| e.at("connection", &*what.a.name))?, b.map_err(|e| e.at("connection", &*what.b.name))?);
+    let names: BTreeSet<TableName> = a.tables.iter().chain(&b.tables).map(|t| t.name.clone()).collect();
+    let all: Vec<_> = names.iter().cloned().collect();
+    if let Some(unmatched) = what.selection.unmatched(&all, None).first() {
+        return Err(Error::new(ErrorKind::NotFound, unmatched.to_string())
+            .hint(format!("neither {} nor {} has it", what.a.name, what.b.name)));
+    }
+    if names.is_empty() {
+        return Err(Error::new(ErrorKind::NotFound, "there is no table to compare on either side"));
+    }
+    let (mut only_one, mut pairs) = (Vec::new(), Vec::new());
+    for name in names {
+        let find = |side: &[TableSchema]| side.iter().find(|t| t.name == name).cloned();
+        match (find(&a.tables), find(&b.tables)) {
+            (Some(in_a), Some(in_b)) => pairs.push(pair(what, name, &in_a, &in_b)?),
+            (in_a, _) => {
+                let side = if in_a.is_some() { &what.a.name } else { &what.b.name };
+                let mut result = TableResult::new(name);
+                result.structure.push(format!("only {side} has this table"));
+                only_one.push(result);
+            }
+        }
+    }
+    Ok((only_one, pairs))
+}
+
+/// Both sides' schemas with the columns that both have, in the order of the first.
+fn pair(what: &Comparison, name: TableName, a: &TableSchema, b: &TableSchema) -> Result<Pair> {
+    let rule = winner(what.rules.iter().map(|(p, _)| p), &name, None)?
+        .and_then(|i| what.rules.get(i))
+        .map(|(_, rule)| rule.clone())
+        .unwrap_or_default();
+    let keyed = Mapping::new(a, &rule)?.read;
+    let common = |from: &TableSchema| -> Vec<_> {
+        let names = a.columns.iter().filter(|c| b.position(&c.name).is_some());
+        names.filter_map(|c| from.position(&c.name).and_then(|i| from.columns.get(i)).cloned()).collect()
+    };
+    let with_key = |schema: &TableSchema| -> Result<Arc<TableSchema>> {
+        let mut narrowed = TableSchema::new(schema.name.clone(), common(schema));
+        narrowed.brand.clone_from(&schema.brand);
+        for column in keyed.key_columns() {
+            narrowed.key.push(narrowed.position(&column.name).ok_or_else(|| {
+                Error::new(ErrorKind::Schema, format!("key column {} is missing on one side", column.name))
+                    .at("table", name.to_string())
+            })?);
+        }
+        Ok(Arc::new(narrowed))
+    };
+    Ok(Pair { a: with_key(a)?, b: with_key(b)?, structure: structure(what, a, b), name })
+}
+
+/// Columns that only one side has.
+fn structure(what: &Comparison, a: &TableSchema, b: &TableSchema) -> Vec<String> {
+    let lacks = |has: &TableSchema, other: &TableSchema, side: &str| -> Vec<String> {
+        let only = has.columns.iter().filter(|c| other.position(&c.name).is_none());
+        only.map(|c| format!("only {side} has column {}", c.name)).collect()
+    };
+    let mut found = lacks(a, b, &what.a.name);
+    found.extend(lacks(b, a, &what.b.name));
+    found
+}

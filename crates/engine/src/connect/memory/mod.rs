@@ -1,0 +1,174 @@
+//! A database in memory: the reference for every connector, and the simulator's database.
+//!
+//! Committed states are shared and never changed; a unit works on a copy of the tables that it touches and swaps it
+//! in at commit. One unit is open at a time, as in SQLite.
+
+mod sink;
+mod source;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use syncline_model::pattern::Selection;
+use syncline_model::{CellBuf, Error, ErrorKind, Position, Result, TableName, TableSchema};
+
+use crate::connector::{
+    Capabilities, CheckReport, Connector, Description, LaneId, LaneState, Misfit, ReadSpec, Sink, Source, WritePlan,
+    WriteSpec,
+};
+
+/// A row, cell by cell.
+pub type Row = Vec<CellBuf>;
+
+/// One table's rows under their keys.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// What it looks like.
+    pub schema: Arc<TableSchema>,
+    /// Key to row.
+    pub rows: BTreeMap<Vec<CellBuf>, Row>,
+}
+
+/// One committed state.
+#[derive(Debug, Clone, Default)]
+struct State {
+    tables: BTreeMap<TableName, Arc<Table>>,
+    lanes: BTreeMap<LaneId, LaneState>,
+}
+
+/// A database in memory. Clones are the same database.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    name: String,
+    committed: Arc<Mutex<Arc<State>>>,
+    /// Held by the one open unit.
+    writer: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Memory {
+    /// An empty database that nobody else can find.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: name.into(), committed: Arc::default(), writer: Arc::default() }
+    }
+
+    /// The database of that name in this process, as `memory:NAME` means it.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        static ALL: LazyLock<Mutex<BTreeMap<String, Memory>>> = LazyLock::new(Mutex::default);
+        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(name.into()).or_insert_with(|| Self::new(name)).clone()
+    }
+
+    /// Adds a table, or replaces it.
+    pub fn create(&self, schema: TableSchema) {
+        let table = Table { schema: Arc::new(schema), rows: BTreeMap::new() };
+        self.swap(|state| {
+            state.tables.insert(table.schema.name.clone(), Arc::new(table));
+        });
+    }
+
+    /// Inserts rows or replaces them by key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such table.
+    pub fn put(&self, table: &TableName, rows: impl IntoIterator<Item = Row>) -> Result<()> {
+        let mut found = false;
+        self.swap(|state| {
+            if let Some(table) = state.tables.get_mut(table) {
+                found = true;
+                let table = Arc::make_mut(table);
+                for row in rows {
+                    table.rows.insert(table.key_of(&row), row);
+                }
+            }
+        });
+        if found { Ok(()) } else { Err(missing(table)) }
+    }
+
+    /// The committed table.
+    #[must_use]
+    pub fn table(&self, name: &TableName) -> Option<Arc<Table>> {
+        self.state().tables.get(name).cloned()
+    }
+
+    fn state(&self) -> Arc<State> {
+        self.committed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn swap(&self, change: impl FnOnce(&mut State)) {
+        let mut committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut committed));
+    }
+}
+
+impl Table {
+    fn key_of(&self, row: &Row) -> Vec<CellBuf> {
+        self.schema.key.iter().filter_map(|&c| row.get(c).cloned()).collect()
+    }
+}
+
+fn missing(table: &TableName) -> Error {
+    Error::new(ErrorKind::NotFound, "there is no such table").at("table", table.to_string())
+}
+
+#[async_trait]
+impl Connector for Memory {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            snapshot: true,
+            stream: false,
+            key_order: true,
+            sink: true,
+            transactions: true,
+            position_in_transaction: true,
+            creates_tables: true,
+            changes: true,
+            any_type: true,
+        }
+    }
+
+    async fn check(&self) -> Result<CheckReport> {
+        Ok(CheckReport {
+            product: "memory".into(),
+            identity: format!("memory:{}", self.name),
+            findings: Vec::new(),
+            lanes: self.state().lanes.values().cloned().collect(),
+        })
+    }
+
+    async fn describe(&self, wanted: &Selection) -> Result<Description> {
+        let state = self.state();
+        let tables = state.tables.values().filter(|t| wanted.wants(&t.schema.name, None));
+        let mut found = Description::default();
+        for table in tables {
+            found.rows_estimates.insert(table.schema.name.clone(), table.rows.len() as u64);
+            found.tables.push((*table.schema).clone());
+        }
+        Ok(found)
+    }
+
+    async fn plan(&self, spec: &WriteSpec) -> Result<WritePlan> {
+        let state = self.state();
+        let mut plan = WritePlan::default();
+        for table in &spec.tables {
+            match state.tables.get(&table.name) {
+                Some(there) => {
+                    let misfits = table.misfits(&there.schema).into_iter();
+                    plan.misfits.extend(misfits.map(|reason| Misfit { table: table.name.to_string(), reason }));
+                }
+                None => plan.statements.push(format!("create {}", table.name)),
+            }
+        }
+        Ok(plan)
+    }
+
+    async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>> {
+        Ok(Box::new(source::Snapshot::open(&self.state(), at.as_ref(), spec)?))
+    }
+
+    async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(sink::Writer::open(self.clone(), spec.clone())))
+    }
+}

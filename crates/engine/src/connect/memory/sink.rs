@@ -1,0 +1,162 @@
+//! Writing into a database in memory.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use syncline_model::change::Op;
+use syncline_model::{CellBuf, ChangeBatch, Epoch, Error, ErrorKind, Position, Result, TableChanges};
+use tokio::sync::OwnedMutexGuard;
+
+use super::{Memory, State, Table};
+use crate::connector::{FinishReport, LaneState, Lease, Sink, WriteReport, WriteSpec};
+
+/// An open sink.
+pub struct Writer {
+    memory: Memory,
+    spec: WriteSpec,
+    lease: Lease,
+    unit: Option<Unit>,
+}
+
+struct Unit {
+    state: State,
+    _only_one: OwnedMutexGuard<()>,
+}
+
+impl Writer {
+    pub fn open(memory: Memory, spec: WriteSpec) -> Self {
+        let mut lease = Lease { epoch: Epoch(0), position: None };
+        memory.swap(|state| {
+            let lane = state.lanes.entry(spec.lane.clone()).or_insert_with(|| LaneState {
+                lane: spec.lane.clone(),
+                epoch: Epoch(0),
+                owner: String::new(),
+                position: None,
+                changed_at: String::new(),
+            });
+            lane.epoch = lane.epoch.next();
+            lane.owner.clone_from(&spec.owner);
+            if spec.restart {
+                lane.position = None;
+            }
+            lease = Lease { epoch: lane.epoch, position: lane.position.clone() };
+        });
+        Self { memory, spec, lease, unit: None }
+    }
+
+    fn fenced(&self, state: &State) -> Result<()> {
+        match state.lanes.get(&self.spec.lane) {
+            Some(lane) if lane.epoch == self.lease.epoch => Ok(()),
+            _ => Err(Error::new(ErrorKind::Fenced, "another process has taken this lane over")),
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for Writer {
+    fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    async fn begin(&mut self, epoch: Epoch) -> Result<()> {
+        self.unit = None;
+        let only_one = self.memory.writer.clone().lock_owned().await;
+        let state = self.memory.state();
+        if epoch != self.lease.epoch {
+            return Err(Error::new(ErrorKind::Fenced, "another process has taken this lane over"));
+        }
+        self.fenced(&state)?;
+        self.unit = Some(Unit { state: (*state).clone(), _only_one: only_one });
+        Ok(())
+    }
+
+    async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
+        let Some(unit) = &mut self.unit else {
+            return Err(Error::new(ErrorKind::Bug, "a batch was written outside of a unit"));
+        };
+        let mut report = WriteReport::default();
+        // A table of which nothing arrives is created all the same.
+        for changes in &batch.tables {
+            table(&mut unit.state, changes);
+        }
+        for (t, row) in batch.in_order() {
+            let Some(changes) = batch.tables.get(t) else { continue };
+            apply(table(&mut unit.state, changes), changes, row, &mut report)?;
+        }
+        Ok(report)
+    }
+
+    async fn commit(&mut self, upto: &Position) -> Result<()> {
+        let Some(mut unit) = self.unit.take() else {
+            return Err(Error::new(ErrorKind::Bug, "a commit without an open unit"));
+        };
+        // A take-over does not wait for the open unit, so the lanes are those of now.
+        unit.state.lanes = self.memory.state().lanes.clone();
+        self.fenced(&unit.state)?;
+        if let Some(lane) = unit.state.lanes.get_mut(&self.spec.lane) {
+            lane.position = Some(upto.clone());
+        }
+        self.memory.swap(|state| *state = unit.state);
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> Result<FinishReport> {
+        self.unit = None;
+        if self.spec.once {
+            let epoch = self.lease.epoch;
+            self.memory.swap(|state| state.lanes.retain(|id, lane| *id != self.spec.lane || lane.epoch != epoch));
+        }
+        Ok(FinishReport::default())
+    }
+}
+
+fn table<'a>(state: &'a mut State, changes: &TableChanges) -> &'a mut Table {
+    let schema = changes.schema();
+    let table = state
+        .tables
+        .entry(schema.name.clone())
+        .or_insert_with(|| Arc::new(Table { schema: schema.clone(), rows: std::collections::BTreeMap::new() }));
+    Arc::make_mut(table)
+}
+
+fn apply(table: &mut Table, changes: &TableChanges, row: usize, report: &mut WriteReport) -> Result<()> {
+    let refuse = |kind, what: &str| Error::new(kind, what).at("table", table.schema.name.to_string());
+    let places: Vec<_> = changes.schema().columns.iter().map(|c| table.schema.position(&c.name)).collect();
+    let key: Vec<CellBuf> = changes.key_cells(row).map(|c| c.to_owned()).collect();
+    if changes.op(row) != Op::Truncate && key.iter().any(|c| c.as_cell().is_null()) {
+        return Err(refuse(ErrorKind::Value, "a key column without a value finds no row again"));
+    }
+    let mut image = match changes.op(row) {
+        Op::Truncate => {
+            table.rows.clear();
+            report.rows += 1;
+            return Ok(());
+        }
+        Op::Delete => {
+            report.deletes_missing += u64::from(table.rows.remove(&key).is_none());
+            report.rows += 1;
+            return Ok(());
+        }
+        Op::Insert if table.rows.contains_key(&key) => {
+            return Err(refuse(ErrorKind::Constraint, "a row with this key is already there"));
+        }
+        Op::Update | Op::Key => match table.rows.remove(&key) {
+            Some(row) => row,
+            None => return Err(refuse(ErrorKind::Constraint, "the row to update is not there")),
+        },
+        Op::Snapshot => table.rows.get(&key).cloned().unwrap_or_default(),
+        Op::Insert => Vec::new(),
+    };
+    image.resize(table.schema.columns.len(), CellBuf::NULL);
+    for (column, place) in places.into_iter().enumerate() {
+        if let (Some(cell), Some(place)) = (changes.after(row, column), place.and_then(|p| image.get_mut(p))) {
+            *place = cell.to_owned();
+        }
+    }
+    let new_key = table.key_of(&image);
+    if table.rows.insert(new_key, image).is_some() && matches!(changes.op(row), Op::Key | Op::Update) {
+        return Err(refuse(ErrorKind::Constraint, "a row with the new key is already there"));
+    }
+    report.rows += 1;
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! How changes become statements on one table.
+
+use rusqlite::{CachedStatement, Connection};
+use syncline_model::change::Op;
+use syncline_model::{Cell, Error, ErrorKind, Result, TableChanges, TableSchema};
+
+use std::sync::Arc;
+
+use super::types::{self, Affinity};
+use super::{catalog, ddl, failed, quoted};
+use crate::connector::WriteReport;
+
+/// One table of an open sink.
+pub struct TableSink {
+    /// As it arrives.
+    schema: Arc<TableSchema>,
+    /// The arriving columns that are written, with what the sink does to their values.
+    written: Vec<(usize, Affinity)>,
+    /// Whether the table was there when the sink was opened, or was committed since.
+    exists: bool,
+    /// Whether it was created within the open unit.
+    created: bool,
+    /// Whether rows were there before this lane's unit, as far as it was asked.
+    held_rows: Option<bool>,
+    /// Rows written in the open unit, to name a row that is refused.
+    rows: u64,
+}
+
+/// A table that is sure to exist, with its connection.
+pub struct Open<'a> {
+    table: &'a mut TableSink,
+    conn: &'a Connection,
+}
+
+impl TableSink {
+    /// Looks at the table as it is now.
+    pub fn open(conn: &Connection, schema: &Arc<TableSchema>) -> Result<Self> {
+        let exists = catalog::kind_of(conn, &schema.name.name)?.is_some();
+        let mut table =
+            Self { schema: schema.clone(), written: Vec::new(), exists, created: false, held_rows: None, rows: 0 };
+        if exists {
+            table.look(conn)?;
+        }
+        Ok(table)
+    }
+
+    /// Which columns are written, by the sink's own catalogue: generated ones are not.
+    fn look(&mut self, conn: &Connection) -> Result<()> {
+        let there = catalog::table_schema(conn, &self.schema.name.name)?;
+        let strict = there.options.iter().any(|o| o == "STRICT");
+        self.written.clear();
+        for (i, column) in self.schema.columns.iter().enumerate() {
+            // The plan refused what is missing; what disappears later is refused by the statement.
+            match there.columns.iter().find(|c| c.name == column.name) {
+                Some(c) if c.generated => {}
+                Some(c) => self.written.push((i, types::affinity(&c.native, strict))),
+                None => self.written.push((i, Affinity::Blob)),
+            }
+        }
+        Ok(())
+    }
+
+    /// A unit begins: what the last one created is there only if it was committed.
+    pub fn begin(&mut self, conn: &Connection) -> Result<()> {
+        self.rows = 0;
+        if self.created {
+            self.created = false;
+            self.exists = catalog::kind_of(conn, &self.schema.name.name)?.is_some();
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the table is there, within the open unit.
+    pub fn open_for_write<'a>(&'a mut self, conn: &'a Connection) -> Result<Open<'a>> {
+        if !self.exists {
+            let create = ddl::create_table(&self.schema);
+            conn.execute_batch(&create)
+                .map_err(|e| failed(e, "cannot create the table").at("table", self.schema.name.to_string()))?;
+            (self.exists, self.created, self.held_rows) = (true, true, Some(false));
+            self.look(conn)?;
+        }
+        if self.held_rows.is_none() {
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM main.{})", quoted(&self.schema.name.name));
+            let held = conn.query_row(&sql, [], |r| r.get(0));
+            self.held_rows = Some(held.map_err(|e| failed(e, "cannot read the sink's table"))?);
+        }
+        Ok(Open { table: self, conn })
+    }
+
+    /// A unit is about to commit: indexes are built after the load, in the same transaction.
+    pub fn close(&mut self, conn: &Connection) -> Result<()> {
+        if self.created {
+            for sql in ddl::create_indexes(&self.schema) {
+                conn.execute_batch(&sql)
+                    .map_err(|e| failed(e, "cannot create an index").at("table", self.schema.name.to_string()))?;
+            }
+            self.created = false;
+        }
+        Ok(())
+    }
+
+    /// Whether the table held rows before this lane wrote to it.
+    pub fn held_rows_before(&self) -> bool {
+        self.held_rows == Some(true)
+    }
+
+    fn names(&self, columns: impl Iterator<Item = usize>) -> Vec<String> {
+        columns.filter_map(|c| self.schema.columns.get(c)).map(|c| quoted(&c.name)).collect()
+    }
+
+    /// An insert; `replace` makes it an update where the key is already there.
+    fn insert_sql(&self, replace: bool) -> String {
+        let names = self.names(self.written.iter().map(|(c, _)| *c));
+        let values = vec!["?"; names.len()].join(", ");
+        let mut sql =
+            format!("INSERT INTO main.{} ({}) VALUES ({values})", quoted(&self.schema.name.name), names.join(", "));
+        if replace {
+            let rest: Vec<_> = self.written.iter().map(|(c, _)| *c).filter(|c| !self.schema.key.contains(c)).collect();
+            let sets: Vec<_> = self.names(rest.into_iter()).iter().map(|n| format!("{n} = excluded.{n}")).collect();
+            let key = self.names(self.schema.key.iter().copied()).join(", ");
+            let action = if sets.is_empty() { "NOTHING".into() } else { format!("UPDATE SET {}", sets.join(", ")) };
+            sql.push_str(&format!(" ON CONFLICT ({key}) DO {action}"));
+        }
+        sql
+    }
+
+    fn key_condition(&self, first: usize) -> String {
+        let key = self.names(self.schema.key.iter().copied());
+        let parts: Vec<_> = key.iter().enumerate().map(|(i, n)| format!("{n} = ?{}", first + i)).collect();
+        parts.join(" AND ")
+    }
+
+    fn refuse(&self, column: usize, reason: &str, cell: Cell<'_>) -> Error {
+        let name = self.schema.columns.get(column).map_or("?", |c| &c.name);
+        Error::new(ErrorKind::Value, format!("the sink cannot hold {} exactly: {reason}", cell.kind_name()))
+            .at("table", self.schema.name.to_string())
+            .at("column", name)
+            .at("row", format!("{} as read", self.rows))
+    }
+}
+
+impl Open<'_> {
+    /// Snapshot rows. Into an empty table they are plain inserts, so that two rows with one key are an error and
+    /// never quietly one row (I10); otherwise they replace by key.
+    pub fn load(self, changes: &TableChanges, report: &mut WriteReport) -> Result<()> {
+        let replace = self.table.held_rows != Some(false);
+        let mut stmt = prepare(self.conn, self.table, &self.table.insert_sql(replace))?;
+        let mut scratch = Vec::new();
+        for row in 0..changes.rows() {
+            self.table.rows += 1;
+            insert(self.table, &mut stmt, changes, row, &mut scratch)?;
+        }
+        report.rows += changes.rows() as u64;
+        Ok(())
+    }
+
+    /// One change of any kind.
+    pub fn change(self, changes: &TableChanges, row: usize, report: &mut WriteReport) -> Result<()> {
+        self.table.rows += 1;
+        let mut scratch = Vec::new();
+        match changes.op(row) {
+            op @ (Op::Snapshot | Op::Insert) => {
+                let replace = op == Op::Snapshot && self.table.held_rows != Some(false);
+                let mut stmt = prepare(self.conn, self.table, &self.table.insert_sql(replace))?;
+                insert(self.table, &mut stmt, changes, row, &mut scratch)?;
+            }
+            Op::Update | Op::Key => self.update(changes, row, &mut scratch)?,
+            Op::Delete => {
+                let condition = self.table.key_condition(1);
+                let sql = format!("DELETE FROM main.{} WHERE {condition}", quoted(&changes.schema().name.name));
+                let mut stmt = prepare(self.conn, self.table, &sql)?;
+                self.bind_key(&mut stmt, 1, changes, row, &mut scratch)?;
+                let deleted = stmt.raw_execute().map_err(|e| self.refused(e))?;
+                report.deletes_missing += u64::from(deleted == 0);
+            }
+            Op::Truncate => {
+                let sql = format!("DELETE FROM main.{}", quoted(&changes.schema().name.name));
+                self.conn.execute(&sql, []).map_err(|e| self.refused(e))?;
+                self.table.held_rows = Some(false);
+            }
+        }
+        report.rows += 1;
+        Ok(())
+    }
+
+    /// Sets the columns that the change carries, by the old key. A key change is one UPDATE of the key.
+    fn update(&self, changes: &TableChanges, row: usize, scratch: &mut Vec<u8>) -> Result<()> {
+        let carried: Vec<_> =
+            self.table.written.iter().copied().filter(|(c, _)| changes.after(row, *c).is_some()).collect();
+        if carried.is_empty() {
+            return Ok(());
+        }
+        let names = self.table.names(carried.iter().map(|(c, _)| *c));
+        let sets: Vec<_> = names.iter().enumerate().map(|(i, n)| format!("{n} = ?{}", i + 1)).collect();
+        let sql = format!(
+            "UPDATE main.{} SET {} WHERE {}",
+            quoted(&changes.schema().name.name),
+            sets.join(", "),
+            self.table.key_condition(carried.len() + 1)
+        );
+        let mut stmt = prepare(self.conn, self.table, &sql)?;
+        for (i, (column, affinity)) in carried.iter().enumerate() {
+            bind(self.table, &mut stmt, i + 1, *column, *affinity, changes.cell(row, *column), scratch)?;
+        }
+        self.bind_key(&mut stmt, carried.len() + 1, changes, row, scratch)?;
+        match stmt.raw_execute().map_err(|e| self.refused(e))? {
+            1 => Ok(()),
+            _ => Err(Error::new(ErrorKind::Constraint, "the row to update is not there")
+                .at("table", changes.schema().name.to_string())
+                .at("row", format!("{} as read", self.table.rows))
+                .hint("the sink has drifted from the source; `syncline compare` shows where")),
+        }
+    }
+
+    fn bind_key(
+        &self,
+        stmt: &mut CachedStatement<'_>,
+        first: usize,
+        changes: &TableChanges,
+        row: usize,
+        scratch: &mut Vec<u8>,
+    ) -> Result<()> {
+        for (i, (cell, &column)) in changes.key_cells(row).zip(&self.table.schema.key).enumerate() {
+            let affinity = self.table.written.iter().find(|(c, _)| *c == column).map_or(Affinity::Blob, |(_, a)| *a);
+            bind(self.table, stmt, first + i, column, affinity, cell, scratch)?;
+        }
+        Ok(())
+    }
+
+    fn refused(&self, e: rusqlite::Error) -> Error {
+        refused(self.table, e)
+    }
+}
+
+fn prepare<'c>(conn: &'c Connection, table: &TableSink, sql: &str) -> Result<CachedStatement<'c>> {
+    conn.prepare_cached(sql).map_err(|e| refused(table, e))
+}
+
+fn refused(table: &TableSink, e: rusqlite::Error) -> Error {
+    failed(e, "the sink refused a change")
+        .at("table", table.schema.name.to_string())
+        .at("row", format!("{} as read", table.rows))
+}
+
+fn insert(
+    table: &TableSink,
+    stmt: &mut CachedStatement<'_>,
+    changes: &TableChanges,
+    row: usize,
+    scratch: &mut Vec<u8>,
+) -> Result<()> {
+    for (i, (column, affinity)) in table.written.iter().enumerate() {
+        bind(table, stmt, i + 1, *column, *affinity, changes.cell(row, *column), scratch)?;
+    }
+    stmt.raw_execute().map_err(|e| refused(table, e))?;
+    Ok(())
+}
+
+fn bind(
+    table: &TableSink,
+    stmt: &mut CachedStatement<'_>,
+    place: usize,
+    column: usize,
+    affinity: Affinity,
+    cell: Cell<'_>,
+    scratch: &mut Vec<u8>,
+) -> Result<()> {
+    // A key with a null finds no row again: SQLite allows it, a copy could only double it.
+    if cell.is_null() && table.schema.key.contains(&column) {
+        return Err(table.refuse(column, "a key column without a value finds no row again", cell));
+    }
+    let bound = types::stored(cell, affinity, scratch).map_err(|reason| table.refuse(column, reason, cell))?;
+    stmt.raw_bind_parameter(place, bound).map_err(|e| refused(table, e))
+}

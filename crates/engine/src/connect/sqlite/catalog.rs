@@ -1,0 +1,203 @@
+//! SQLite's catalogue: which tables there are and what they look like.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use syncline_model::pattern::Selection;
+use syncline_model::schema::{ForeignKey, Index};
+use syncline_model::{Column, LogicalType, Result, TableName, TableSchema};
+
+use super::{BRAND, failed, types};
+use crate::connector::Description;
+
+/// The tables that `wanted` selects, by name.
+pub fn describe(conn: &Connection, wanted: &Selection) -> Result<Description> {
+    let mut found = Description::default();
+    for (name, kind, without_rowid, strict) in listed(conn)? {
+        let table = TableName::bare(&name);
+        if name.starts_with("sqlite_") || name.starts_with("syncline_") || !wanted.wants(&table, None) {
+            continue;
+        }
+        match kind.as_str() {
+            "table" => {
+                let mut schema = table_schema(conn, &name)?;
+                schema.options.extend(without_rowid.then(|| "WITHOUT ROWID".to_owned()));
+                schema.options.extend(strict.then(|| "STRICT".to_owned()));
+                if let Some(rows) = rows_estimate(conn, &name, without_rowid) {
+                    found.rows_estimates.insert(table, rows);
+                }
+                found.tables.push(schema);
+            }
+            "view" => found.skipped.push((table, "a view holds no rows of its own".into())),
+            "virtual" => found.skipped.push((table, "a virtual table is kept by its module".into())),
+            // Shadow tables belong to a virtual table; their owner is named above.
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// What kind of thing that name is, if it is there: SQLite compares names without regard to ASCII case.
+pub fn kind_of(conn: &Connection, name: &str) -> Result<Option<(String, String)>> {
+    Ok(listed(conn)?.into_iter().find(|t| t.0.eq_ignore_ascii_case(name)).map(|t| (t.0, t.1)))
+}
+
+fn listed(conn: &Connection) -> Result<Vec<(String, String, bool, bool)>> {
+    let mut stmt = conn
+        .prepare_cached("SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' ORDER BY name")
+        .map_err(|e| failed(e, "cannot list tables"))?;
+    let rows = stmt.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)));
+    rows.and_then(Iterator::collect).map_err(|e| failed(e, "cannot list tables"))
+}
+
+/// One table, as far as pragmas tell.
+pub fn table_schema(conn: &Connection, name: &str) -> Result<TableSchema> {
+    let read = || -> rusqlite::Result<TableSchema> {
+        let (columns, key) = columns(conn, name)?;
+        let mut schema = TableSchema::new(TableName::bare(name), columns);
+        schema.brand = BRAND.into();
+        schema.key = key;
+        indexes(conn, &mut schema)?;
+        schema.foreign_keys = foreign_keys(conn, &schema)?;
+        let mut stmt = conn.prepare_cached(
+            "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE ORDER BY name",
+        )?;
+        schema.triggers = stmt.query_map([name], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
+        from_sql_text(conn, &mut schema)?;
+        Ok(schema)
+    };
+    read().map_err(|e| failed(e, "cannot describe the table").at("table", name))
+}
+
+fn columns(conn: &Connection, name: &str) -> rusqlite::Result<(Vec<Column>, Vec<usize>)> {
+    let mut stmt = conn.prepare_cached(
+        "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid",
+    )?;
+    let mut rows = stmt.query([name])?;
+    let (mut columns, mut key) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let (column, declared): (String, String) = (row.get(0)?, row.get(1)?);
+        let (pk, hidden): (usize, u8) = (row.get(4)?, row.get(5)?);
+        if pk > 0 {
+            key.push((pk, columns.len()));
+        }
+        let (_, collation, _, _, _) = conn.column_metadata(Some("main"), name, column.as_str())?;
+        let collation = collation.map(|c| c.to_string_lossy().into_owned()).filter(|c| c != "BINARY");
+        columns.push(Column {
+            name: column.into(),
+            logical: types::logical(&declared),
+            native: declared,
+            nullable: !row.get::<_, bool>(2)?,
+            generated: matches!(hidden, 2 | 3),
+            collation,
+            default: row.get(3)?,
+        });
+    }
+    key.sort_unstable();
+    // The alias of the rowid is never null, though SQLite does not say so.
+    if let [(_, only)] = key[..]
+        && let Some(column) = columns.get_mut(only)
+        && column.native.eq_ignore_ascii_case("INTEGER")
+    {
+        column.nullable = false;
+    }
+    Ok((columns, key.into_iter().map(|(_, column)| column).collect()))
+}
+
+fn indexes(conn: &Connection, schema: &mut TableSchema) -> rusqlite::Result<()> {
+    let mut list =
+        conn.prepare_cached("SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1) ORDER BY seq DESC")?;
+    let found = list
+        .query_map([&*schema.name.name], |r| {
+            Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, String>(2)?, r.get::<_, bool>(3)?))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut info = conn.prepare_cached("SELECT cid, coll FROM pragma_index_xinfo(?1) WHERE key = 1 ORDER BY seqno")?;
+    for (name, unique, origin, partial) in found {
+        if origin == "pk" {
+            continue;
+        }
+        let mut plain = !partial;
+        let mut columns = Vec::new();
+        let mut rows = info.query([&name])?;
+        while let Some(row) = rows.next()? {
+            let collation: Option<String> = row.get(1)?;
+            let column = usize::try_from(row.get::<_, i64>(0)?).ok();
+            let own = column.and_then(|c| schema.columns.get(c)).map(|c| c.collation.as_deref().unwrap_or("BINARY"));
+            plain &= own.is_some() && own == collation.as_deref();
+            columns.extend(column);
+        }
+        if plain {
+            let name = (origin == "c").then_some(name);
+            schema.indexes.push(Index { name, columns, unique });
+        } else {
+            schema
+                .not_carried
+                .push(format!("index {name} (partial, over an expression, or with a collation of its own)"));
+        }
+    }
+    Ok(())
+}
+
+fn foreign_keys(conn: &Connection, schema: &TableSchema) -> rusqlite::Result<Vec<ForeignKey>> {
+    let mut stmt = conn.prepare_cached(
+        "SELECT id, \"table\", \"from\", \"to\", on_update, on_delete FROM pragma_foreign_key_list(?1) ORDER BY id, seq",
+    )?;
+    let mut rows = stmt.query([&*schema.name.name])?;
+    let mut keys: BTreeMap<i64, ForeignKey> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let action = |i: usize| -> rusqlite::Result<Option<String>> {
+            Ok(Some(row.get::<_, String>(i)?).filter(|a| a != "NO ACTION"))
+        };
+        let (on_update, on_delete) = (action(4)?, action(5)?);
+        let to: String = row.get(1)?;
+        let key = keys.entry(row.get(0)?).or_insert_with(|| ForeignKey {
+            columns: Vec::new(),
+            to: TableName::bare(&to),
+            to_columns: Vec::new(),
+            on_delete,
+            on_update,
+        });
+        let from: String = row.get(2)?;
+        key.columns.extend(schema.columns.iter().position(|c| c.name.eq_ignore_ascii_case(&from)));
+        key.to_columns.extend(row.get::<_, Option<String>>(3)?);
+    }
+    Ok(keys.into_values().collect())
+}
+
+/// What only the CREATE statement tells. Words inside comments or literals can only add a notice or an
+/// AUTOINCREMENT that changes no value.
+fn from_sql_text(conn: &Connection, schema: &mut TableSchema) -> rusqlite::Result<()> {
+    let mut stmt = conn.prepare_cached("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1")?;
+    let sql: String = stmt.query_row([&*schema.name.name], |r| r.get(0))?;
+    let words: Vec<String> =
+        sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_ascii_uppercase).collect();
+    if words.iter().any(|w| w == "AUTOINCREMENT") {
+        schema.options.push(AUTOINCREMENT.into());
+    }
+    let checks = words.iter().filter(|w| *w == "CHECK").count();
+    if checks > 0 {
+        schema.not_carried.push(format!("{checks} check constraint{}", if checks == 1 { "" } else { "s" }));
+    }
+    Ok(())
+}
+
+/// Rows, roughly and at no cost: the largest rowid.
+fn rows_estimate(conn: &Connection, name: &str, without_rowid: bool) -> Option<u64> {
+    if without_rowid {
+        return None;
+    }
+    let rows: Option<i64> =
+        conn.query_row(&format!("SELECT max(rowid) FROM {}", super::quoted(name)), [], |r| r.get(0)).ok()?;
+    rows.map_or(Some(0), |rows| u64::try_from(rows).ok())
+}
+
+/// The option of a table whose rowids are never used twice.
+pub const AUTOINCREMENT: &str = "AUTOINCREMENT";
+
+/// Whether a column of this schema is the alias of the rowid.
+pub fn is_rowid_alias(schema: &TableSchema) -> bool {
+    matches!(schema.key[..], [only] if schema.columns.get(only).is_some_and(|c| {
+        c.native.eq_ignore_ascii_case("INTEGER") && matches!(c.logical, LogicalType::Int { .. })
+    })) && !schema.options.iter().any(|o| o == "WITHOUT ROWID")
+}

@@ -1,0 +1,143 @@
+//! What the sink creates, and whether what is there fits.
+
+use std::fmt::Write as _;
+
+use rusqlite::Connection;
+use syncline_model::schema::Index;
+use syncline_model::{Result, TableSchema};
+
+use super::{BRAND, catalog, quoted, types};
+use crate::connector::{Misfit, WritePlan, WriteSpec};
+
+/// The one control table of a sink: who runs a lane, and how far it got.
+pub const CREATE_POSITION: &str = "CREATE TABLE IF NOT EXISTS syncline_position (\
+     job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, \
+     layout TEXT, position TEXT, changed_at TEXT NOT NULL)";
+
+/// What opening the sink would run, and what stands against it. `conn` is absent if the file is.
+pub fn plan(conn: Option<&Connection>, spec: &WriteSpec) -> Result<WritePlan> {
+    let mut plan = WritePlan::default();
+    plan.statements.push(CREATE_POSITION.into());
+    for table in &spec.tables {
+        let name = &*table.name.name;
+        let mut misfit = |reason: String| plan.misfits.push(Misfit { table: table.name.to_string(), reason });
+        if let Some(schema) = &table.name.schema {
+            misfit(format!("SQLite has no schemas; map the table to a plain name instead of {schema}.{name}"));
+            continue;
+        }
+        if name.is_empty() || name.starts_with("sqlite_") || name.starts_with("syncline_") {
+            misfit("this name is reserved; map the table to another name".into());
+            continue;
+        }
+        let there = match conn {
+            Some(conn) => catalog::kind_of(conn, name)?,
+            None => None,
+        };
+        match (there, conn) {
+            (Some((own, kind)), Some(conn)) if kind == "table" => {
+                let existing = catalog::table_schema(conn, &own)?;
+                table.misfits(&existing).into_iter().for_each(&mut misfit);
+                if !existing.triggers.is_empty() {
+                    plan.notices.push(format!(
+                        "{name}: the sink's triggers ({}) do not fire for what Syncline writes",
+                        existing.triggers.join(", ")
+                    ));
+                }
+            }
+            (Some((own, kind)), _) => misfit(format!("{own} is a {kind} at the sink, not a table")),
+            (None, _) => {
+                plan.statements.push(create_table(table));
+                plan.statements.extend(create_indexes(table));
+                for lost in &table.not_carried {
+                    plan.notices.push(format!("{name}: not created at the sink: {lost}"));
+                }
+            }
+        }
+    }
+    Ok(plan)
+}
+
+/// `CREATE TABLE` with keys, unique constraints and references; the other indexes follow after the load.
+pub fn create_table(table: &TableSchema) -> String {
+    let same_brand = table.brand == BRAND;
+    let rowid_alias = same_brand && catalog::is_rowid_alias(table);
+    let autoincrement = rowid_alias && table.options.iter().any(|o| o == catalog::AUTOINCREMENT);
+    let mut parts = Vec::new();
+    for (i, column) in table.columns.iter().enumerate() {
+        let mut part = quoted(&column.name);
+        let declared = if same_brand { column.native.clone() } else { types::declared(&column.logical) };
+        if !declared.is_empty() {
+            let _ = write!(part, " {declared}");
+        }
+        if autoincrement && table.key == [i] {
+            part.push_str(" PRIMARY KEY AUTOINCREMENT");
+        }
+        if !column.nullable && !(rowid_alias && table.key == [i]) {
+            part.push_str(" NOT NULL");
+        }
+        // A generated column arrives as a value and stays one: the formula is not known here.
+        if same_brand
+            && let Some(default) = &column.default
+            && !column.generated
+        {
+            let _ = write!(part, " DEFAULT ({default})");
+        }
+        if same_brand && let Some(collation) = &column.collation {
+            let _ = write!(part, " COLLATE {}", quoted(collation));
+        }
+        parts.push(part);
+    }
+    if !autoincrement {
+        parts.push(format!("PRIMARY KEY ({})", names(table, &table.key)));
+    }
+    for index in table.indexes.iter().filter(|i| is_constraint(i)) {
+        parts.push(format!("UNIQUE ({})", names(table, &index.columns)));
+    }
+    for key in &table.foreign_keys {
+        let mut part = format!("FOREIGN KEY ({}) REFERENCES {}", names(table, &key.columns), quoted(&key.to.name));
+        if !key.to_columns.is_empty() {
+            let to: Vec<_> = key.to_columns.iter().map(|c| quoted(c)).collect();
+            let _ = write!(part, " ({})", to.join(", "));
+        }
+        for (when, action) in [("DELETE", &key.on_delete), ("UPDATE", &key.on_update)] {
+            if let Some(action) = action {
+                let _ = write!(part, " ON {when} {action}");
+            }
+        }
+        parts.push(part);
+    }
+    let options: Vec<_> = match same_brand {
+        true => table.options.iter().filter(|o| *o != catalog::AUTOINCREMENT).map(String::as_str).collect(),
+        false => Vec::new(),
+    };
+    let mut sql = format!("CREATE TABLE {} ({})", quoted(&table.name.name), parts.join(", "));
+    if !options.is_empty() {
+        let _ = write!(sql, " {}", options.join(", "));
+    }
+    sql
+}
+
+/// `CREATE INDEX` for every index that is not part of `CREATE TABLE`.
+pub fn create_indexes(table: &TableSchema) -> Vec<String> {
+    let wanted = table.indexes.iter().filter(|i| !is_constraint(i));
+    wanted
+        .filter_map(|index| {
+            let name = index.name.as_deref()?;
+            let unique = if index.unique { "UNIQUE " } else { "" };
+            let columns = names(table, &index.columns);
+            Some(format!("CREATE {unique}INDEX {} ON {} ({columns})", quoted(name), quoted(&table.name.name)))
+        })
+        .collect()
+}
+
+fn is_constraint(index: &Index) -> bool {
+    index.unique && index.name.is_none()
+}
+
+fn names(table: &TableSchema, columns: &[usize]) -> String {
+    let names: Vec<_> = columns.iter().filter_map(|&c| table.columns.get(c)).map(|c| quoted(&c.name)).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! SQLite, in process.
+//!
+//! The source reads in one read transaction, so that all tables are of one moment. The sink writes a unit as one
+//! transaction: DDL, rows, position and epoch. Triggers do not fire for what the sink writes: the rows already
+//! hold what the source's triggers made of them. Absent: capture (the source is a snapshot for now).
+
+mod apply;
+mod catalog;
+mod ddl;
+mod sink;
+mod source;
+mod types;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use syncline_model::pattern::Selection;
+use syncline_model::{Error, ErrorKind, Position, Result};
+
+use crate::connector::{
+    Capabilities, CheckReport, Connector, Description, Finding, Level, ReadSpec, Sink, Source, WritePlan, WriteSpec,
+};
+
+/// The brand's name in schemas.
+pub const BRAND: &str = "sqlite";
+
+/// How long a statement waits for another program's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One database file.
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    path: PathBuf,
+}
+
+impl Sqlite {
+    /// The database in that file, which need not exist yet.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The file's absolute name, with links followed as far as they exist.
+    fn identity(&self) -> String {
+        let path = self.path.canonicalize().or_else(|_| {
+            let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            folder.canonicalize().map(|folder| folder.join(self.path.file_name().unwrap_or_default()))
+        });
+        format!("sqlite:{}", path.unwrap_or_else(|_| self.path.clone()).display())
+    }
+
+    async fn blocking<T: Send + 'static>(&self, f: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
+        let own = self.clone();
+        on_thread(move || f(&own).map_err(|e| e.at("database", own.path.display().to_string()))).await
+    }
+
+    fn open(&self, access: Access) -> Result<Connection> {
+        if access != Access::Create && !self.path.exists() {
+            return Err(Error::new(ErrorKind::NotFound, "there is no such database file")
+                .hint("check the path; only a sink is created when it is missing"));
+        }
+        let mut flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        flags |= match access {
+            Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        };
+        let opened = || -> rusqlite::Result<Connection> {
+            let conn = Connection::open_with_flags(&self.path, flags)?;
+            conn.busy_timeout(BUSY_TIMEOUT)?;
+            conn.set_prepared_statement_cache_capacity(256);
+            // The first read tells whether this is a database at all.
+            conn.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
+            Ok(conn)
+        };
+        opened().map_err(|e| failed(e, "cannot open the database"))
+    }
+
+    fn check_now(&self) -> Result<CheckReport> {
+        let conn = self.open(Access::Read)?;
+        let mut report = CheckReport {
+            product: format!("SQLite {}", rusqlite::version()),
+            identity: self.identity(),
+            lanes: sink::lanes(&conn)?,
+            ..CheckReport::default()
+        };
+        let pragma = |name: &str| -> Result<String> {
+            conn.query_row(&format!("PRAGMA {name}"), [], |r| r.get::<_, rusqlite::types::Value>(0))
+                .map(|v| match v {
+                    rusqlite::types::Value::Integer(v) => v.to_string(),
+                    rusqlite::types::Value::Text(v) => v,
+                    _ => String::new(),
+                })
+                .map_err(|e| failed(e, "cannot read a setting"))
+        };
+        let journal = pragma("journal_mode")?;
+        let wal = journal == "wal";
+        report.findings.push(Finding {
+            code: "sqlite.journal_mode",
+            level: if wal { Level::Ok } else { Level::Warning },
+            text: format!("journal mode {journal}"),
+            advice: (!wal).then(|| {
+                "writers wait while a copy reads this database; `PRAGMA journal_mode=WAL` lets them go on".into()
+            }),
+        });
+        let encoding = pragma("encoding")?;
+        let utf8 = encoding == "UTF-8";
+        report.findings.push(Finding {
+            code: "sqlite.encoding",
+            level: if utf8 { Level::Ok } else { Level::Warning },
+            text: format!("text is stored as {encoding}"),
+            advice: (!utf8).then(|| "text that is not valid Unicode is read as SQLite converts it".into()),
+        });
+        let writable = self
+            .open(Access::Write)
+            .and_then(|conn| conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(|e| failed(e, "cannot write")));
+        report.findings.push(match writable {
+            Ok(()) => {
+                Finding { code: "sqlite.writable", level: Level::Ok, text: "can be written".into(), advice: None }
+            }
+            Err(e) => Finding {
+                code: "sqlite.writable",
+                level: Level::Warning,
+                text: format!("cannot be a sink: {e}"),
+                advice: Some(e.advice().to_owned()),
+            },
+        });
+        Ok(report)
+    }
+}
+
+#[async_trait]
+impl Connector for Sqlite {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            snapshot: true,
+            stream: false,
+            key_order: true,
+            sink: true,
+            transactions: true,
+            position_in_transaction: true,
+            creates_tables: true,
+            changes: true,
+            any_type: true,
+        }
+    }
+
+    async fn check(&self) -> Result<CheckReport> {
+        self.blocking(Self::check_now).await
+    }
+
+    async fn describe(&self, wanted: &Selection) -> Result<Description> {
+        let wanted = wanted.clone();
+        self.blocking(move |own| catalog::describe(&own.open(Access::Read)?, &wanted)).await
+    }
+
+    async fn plan(&self, spec: &WriteSpec) -> Result<WritePlan> {
+        let spec = spec.clone();
+        self.blocking(move |own| {
+            if !own.path.exists() {
+                return ddl::plan(None, &spec);
+            }
+            let conn = own.open(Access::Write)?;
+            // Asks for the right to write now, before anything is read.
+            conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(|e| failed(e, "cannot write to the database"))?;
+            ddl::plan(Some(&conn), &spec)
+        })
+        .await
+    }
+
+    async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>> {
+        let spec = spec.clone();
+        let opened = self.blocking(move |own| source::Snapshot::open(own.open(Access::Read)?, at, spec)).await?;
+        Ok(Box::new(opened))
+    }
+
+    async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
+        let spec = spec.clone();
+        let opened = self.blocking(move |own| sink::Writer::open(own.open(Access::Create)?, spec)).await?;
+        Ok(Box::new(opened))
+    }
+}
+
+/// What a connection is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+    Create,
+}
+
+/// SQLite blocks; its calls run where blocking is allowed, so that reading and writing overlap.
+async fn on_thread<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(f)
+        .await
+        .map_err(|e| Error::new(ErrorKind::Bug, "a database thread ended early").caused_by(e))?
+}
+
+/// An identifier, quoted; quotes inside are doubled (F79).
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// SQLite's error as ours. Its messages name columns and statements, never bound values (I15).
+fn failed(e: rusqlite::Error, what: &str) -> Error {
+    use ErrorCode as C;
+    let kind = match e.sqlite_error_code() {
+        Some(C::DatabaseBusy | C::DatabaseLocked | C::FileLockingProtocolFailed) => ErrorKind::Busy,
+        Some(C::ReadOnly | C::PermissionDenied | C::AuthorizationForStatementDenied | C::CannotOpen) => {
+            ErrorKind::Denied
+        }
+        Some(C::DiskFull | C::OutOfMemory) => ErrorKind::Full,
+        Some(C::DatabaseCorrupt | C::NotADatabase) => ErrorKind::Corrupt,
+        Some(C::ConstraintViolation) => ErrorKind::Constraint,
+        Some(C::TypeMismatch | C::TooBig) => ErrorKind::Value,
+        Some(C::OperationInterrupted) => ErrorKind::Interrupted,
+        Some(C::SystemIoFailure) => ErrorKind::Unreachable,
+        // A statement that no longer fits the schema: a table or column was changed meanwhile.
+        Some(C::Unknown | C::SchemaChanged) => ErrorKind::Schema,
+        _ => ErrorKind::Bug,
+    };
+    let error = Error::new(kind, what).caused_by(e);
+    match kind {
+        ErrorKind::Busy => error.hint("another program holds a lock on this database; close it or wait"),
+        ErrorKind::Corrupt => {
+            error.hint("check the file: is it an SQLite database? `sqlite3 FILE 'PRAGMA integrity_check'`")
+        }
+        _ => error,
+    }
+}

@@ -1,0 +1,258 @@
+//! Writing into SQLite: a unit is one transaction of DDL, rows, position and epoch (I2, I3).
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Statement, config::DbConfig};
+use syncline_model::change::{Op, Uniform};
+use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result, TableChanges, TableName, TableSchema};
+
+use super::apply::TableSink;
+use super::{catalog, ddl, failed, on_thread, quoted};
+use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
+
+/// An open sink.
+pub struct Writer {
+    lease: Lease,
+    /// Absent while a call runs on its thread, and after one was cancelled half way.
+    state: Option<State>,
+}
+
+struct State {
+    conn: Connection,
+    spec: WriteSpec,
+    epoch: Epoch,
+    in_unit: bool,
+    tables: HashMap<TableName, TableSink>,
+}
+
+impl Writer {
+    /// Takes the lane over: the epoch is raised, whoever held it is fenced.
+    pub fn open(conn: Connection, spec: WriteSpec) -> Result<Self> {
+        let cannot = |e| failed(e, "cannot take the lane");
+        // The rows already hold what the source's triggers made of them (F74).
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).map_err(cannot)?;
+        // Units are whole tables while they load; references are checked when the source has ended.
+        conn.pragma_update(None, "foreign_keys", false).map_err(cannot)?;
+        conn.execute_batch("BEGIN IMMEDIATE").map_err(cannot)?;
+        conn.execute_batch(ddl::CREATE_POSITION).map_err(cannot)?;
+        let lease = take(&conn, &spec).map_err(cannot)?;
+        conn.execute_batch("COMMIT").map_err(cannot)?;
+        let mut tables = HashMap::new();
+        for schema in &spec.tables {
+            tables.insert(schema.name.clone(), TableSink::open(&conn, schema)?);
+        }
+        let state = State { conn, spec, epoch: lease.epoch, in_unit: false, tables };
+        Ok(Self { lease, state: Some(state) })
+    }
+
+    async fn with<T: Send + 'static>(&mut self, f: impl FnOnce(&mut State) -> Result<T> + Send + 'static) -> Result<T> {
+        let mut state = self
+            .state
+            .take()
+            .ok_or_else(|| Error::new(ErrorKind::Bug, "a sink was used after one of its calls was cancelled"))?;
+        let (state, result) = on_thread(move || {
+            let result = f(&mut state);
+            Ok((state, result))
+        })
+        .await?;
+        self.state = Some(state);
+        result
+    }
+}
+
+fn take(conn: &Connection, spec: &WriteSpec) -> rusqlite::Result<Lease> {
+    conn.execute(
+        "INSERT INTO syncline_position (job, epoch, owner, changed_at) \
+         VALUES (?1, 1, ?2, strftime('%Y-%m-%dT%H:%M:%fZ')) \
+         ON CONFLICT (job) DO UPDATE SET epoch = epoch + 1, owner = excluded.owner, changed_at = excluded.changed_at",
+        (&spec.lane.0, &spec.owner),
+    )?;
+    if spec.restart {
+        conn.execute("UPDATE syncline_position SET layout = NULL, position = NULL WHERE job = ?1", [&spec.lane.0])?;
+    }
+    conn.query_row("SELECT epoch, layout, position FROM syncline_position WHERE job = ?1", [&spec.lane.0], |r| {
+        Ok(Lease { epoch: Epoch(r.get(0)?), position: position(r.get(1)?, r.get(2)?) })
+    })
+}
+
+fn position(layout: Option<String>, at: Option<String>) -> Option<Position> {
+    layout.zip(at).map(|(layout, at)| Position { layout, at })
+}
+
+/// The lanes that keep their position in this database.
+pub fn lanes(conn: &Connection) -> Result<Vec<LaneState>> {
+    let cannot = |e| failed(e, "cannot read syncline_position");
+    if catalog::kind_of(conn, "syncline_position")?.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut stmt = conn
+        .prepare("SELECT job, epoch, owner, layout, position, changed_at FROM syncline_position ORDER BY job")
+        .map_err(cannot)?;
+    let rows = stmt.query_map([], |r| {
+        Ok(LaneState {
+            lane: LaneId(r.get(0)?),
+            epoch: Epoch(r.get(1)?),
+            owner: r.get(2)?,
+            position: position(r.get(3)?, r.get(4)?),
+            changed_at: r.get(5)?,
+        })
+    });
+    rows.and_then(Iterator::collect).map_err(cannot)
+}
+
+#[async_trait]
+impl Sink for Writer {
+    fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    async fn begin(&mut self, epoch: Epoch) -> Result<()> {
+        self.with(move |s| s.begin(epoch)).await
+    }
+
+    async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
+        // Columns are shared, so this copies no cells.
+        let batch = batch.clone();
+        self.with(move |s| s.write(&batch)).await
+    }
+
+    async fn commit(&mut self, upto: &Position) -> Result<()> {
+        let upto = upto.clone();
+        self.with(move |s| s.commit(&upto)).await
+    }
+
+    async fn finish(&mut self) -> Result<FinishReport> {
+        self.with(State::finish).await
+    }
+}
+
+impl State {
+    fn begin(&mut self, epoch: Epoch) -> Result<()> {
+        let cannot = |e| failed(e, "cannot begin a unit");
+        if self.in_unit {
+            self.conn.execute_batch("ROLLBACK").map_err(cannot)?;
+            self.in_unit = false;
+        }
+        self.conn.execute_batch("BEGIN IMMEDIATE").map_err(cannot)?;
+        let sql = "SELECT epoch FROM syncline_position WHERE job = ?1";
+        let there: rusqlite::Result<Option<u64>> = self
+            .conn
+            .prepare_cached(sql)
+            .and_then(|mut stmt| stmt.query_row([&self.spec.lane.0], |r| r.get(0)).optional());
+        match there {
+            Ok(Some(there)) if epoch == self.epoch && there == epoch.0 => {}
+            other => {
+                let _ = self.conn.execute_batch("ROLLBACK");
+                return Err(other.map_or_else(cannot, |_| fenced()));
+            }
+        }
+        // What a unit that was taken back created is not there.
+        for table in self.tables.values_mut() {
+            table.begin(&self.conn)?;
+        }
+        self.in_unit = true;
+        Ok(())
+    }
+
+    fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
+        if !self.in_unit {
+            return Err(Error::new(ErrorKind::Bug, "a batch was written outside of a unit"));
+        }
+        let mut report = WriteReport::default();
+        if let [only] = &batch.tables[..]
+            && only.marks().op == Uniform::One(Op::Snapshot)
+        {
+            self.table(only)?.load(only, &mut report)?;
+            return Ok(report);
+        }
+        for table in &batch.tables {
+            self.table(table)?;
+        }
+        for (t, row) in batch.in_order() {
+            let Some(changes) = batch.tables.get(t) else { continue };
+            self.table(changes)?.change(changes, row, &mut report)?;
+        }
+        Ok(report)
+    }
+
+    /// The open table that these changes go to, created if it is missing.
+    fn table(&mut self, changes: &TableChanges) -> Result<super::apply::Open<'_>> {
+        let name = &changes.schema().name;
+        let table = self.tables.get_mut(name).ok_or_else(|| {
+            Error::new(ErrorKind::Bug, "a batch names a table that the sink was not opened for")
+                .at("table", name.to_string())
+        })?;
+        table.open_for_write(&self.conn)
+    }
+
+    fn commit(&mut self, upto: &Position) -> Result<()> {
+        let cannot = |e| failed(e, "cannot commit the unit");
+        for table in self.tables.values_mut() {
+            table.close(&self.conn)?;
+        }
+        let sql = "UPDATE syncline_position SET layout = ?3, position = ?4, \
+                   changed_at = strftime('%Y-%m-%dT%H:%M:%fZ') WHERE job = ?1 AND epoch = ?2";
+        let mine = self
+            .conn
+            .prepare_cached(sql)
+            .and_then(|mut stmt| stmt.execute((&self.spec.lane.0, self.epoch.0, &upto.layout, &upto.at)))
+            .map_err(cannot)?;
+        if mine != 1 {
+            return Err(fenced());
+        }
+        // I2: data, position and epoch become durable here, together.
+        self.conn.execute_batch("COMMIT").map_err(cannot)?;
+        self.in_unit = false;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<FinishReport> {
+        let mut report = FinishReport::default();
+        let cannot = |e| failed(e, "cannot finish");
+        for schema in &self.spec.tables {
+            let name = schema.name.to_string();
+            if self.tables.get(&schema.name).is_some_and(|t| t.held_rows_before()) {
+                let sql = format!("SELECT count(*) FROM main.{}", quoted(&schema.name.name));
+                report.rows_held.push((name.clone(), self.conn.query_row(&sql, [], |r| r.get(0)).map_err(cannot)?));
+            }
+            if let Some(orphans) = orphans(&self.conn, schema).map_err(cannot)? {
+                report
+                    .notices
+                    .push(format!("{name}: {orphans} rows refer to rows that do not exist, as at the source"));
+            }
+        }
+        if self.spec.once {
+            self.remove_trace().map_err(cannot)?;
+        }
+        Ok(report)
+    }
+
+    /// A one-time copy leaves nothing of ours behind.
+    fn remove_trace(&self) -> rusqlite::Result<()> {
+        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        self.conn.execute(
+            "DELETE FROM syncline_position WHERE job = ?1 AND epoch = ?2",
+            (&self.spec.lane.0, self.epoch.0),
+        )?;
+        if !self.conn.query_row("SELECT EXISTS (SELECT 1 FROM syncline_position)", [], |r| r.get::<_, bool>(0))? {
+            self.conn.execute_batch("DROP TABLE syncline_position")?;
+        }
+        self.conn.execute_batch("COMMIT")
+    }
+}
+
+/// Rows whose foreign key finds no parent.
+fn orphans(conn: &Connection, schema: &TableSchema) -> rusqlite::Result<Option<u64>> {
+    if schema.foreign_keys.is_empty() {
+        return Ok(None);
+    }
+    let mut stmt: Statement<'_> = conn.prepare("SELECT count(*) FROM pragma_foreign_key_check(?1)")?;
+    // A parent table that is not part of the copy, or without its unique index, is a mismatch that SQLite reports as
+    // an error; it says nothing about rows.
+    Ok(stmt.query_row([&*schema.name.name], |r| r.get(0)).ok().filter(|n| *n > 0))
+}
+
+fn fenced() -> Error {
+    Error::new(ErrorKind::Fenced, "another process has taken this lane over; nothing of this unit was written")
+}

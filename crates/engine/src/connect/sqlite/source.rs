@@ -1,0 +1,139 @@
+//! A snapshot of an SQLite database: one read transaction, one cursor per table.
+//!
+//! A thread of its own owns the connection and stays one batch ahead of whoever reads. One cursor per table instead
+//! of key ranges, because a database with one writer gains nothing from ranges, while ranges cost a seek per batch
+//! and go wrong where a key is null or collates (`docs/architecture.md`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use syncline_model::change::TableBuilder;
+use syncline_model::{ChangeBatch, Column, Error, ErrorKind, LogicalType, Position, Result, TableSchema};
+use tokio::sync::mpsc;
+
+use super::{failed, quoted, types};
+use crate::capture::snapshot;
+use crate::connector::{Budget, Read, ReadOrder, ReadSpec, Source};
+
+/// An open snapshot.
+pub struct Snapshot {
+    batches: mpsc::Receiver<Result<ChangeBatch>>,
+    /// Told with each `read`; the thread asks before it begins a batch.
+    budget: tokio::sync::watch::Sender<usize>,
+    ended: bool,
+}
+
+impl Snapshot {
+    /// Takes the snapshot now: what is committed later is not part of it.
+    pub fn open(conn: Connection, at: Option<Position>, spec: ReadSpec) -> Result<Self> {
+        let (_, tables) = snapshot::remaining(at.as_ref(), &spec.tables)?;
+        conn.execute_batch("PRAGMA query_only = 1; BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1")
+            .map_err(|e| failed(e, "cannot begin a snapshot"))?;
+        let (to_reader, batches) = mpsc::channel(1);
+        let (budget, budget_now) = tokio::sync::watch::channel(Budget::default().bytes_max);
+        let thread = std::thread::Builder::new().name("sqlite-snapshot".into()).spawn(move || {
+            let reader = Reader { conn, order: spec.order, budget: budget_now, to_reader };
+            // The receiver is gone when the lane ended early; then nobody wants the rest.
+            for table in tables {
+                match reader.table(&table) {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(e) => {
+                        let _ = reader.to_reader.blocking_send(Err(e.at("table", table.name.to_string())));
+                        return;
+                    }
+                }
+            }
+        });
+        thread.map_err(|e| Error::new(ErrorKind::Full, "cannot start a thread").caused_by(e))?;
+        Ok(Self { batches, budget, ended: false })
+    }
+}
+
+#[async_trait]
+impl Source for Snapshot {
+    async fn read(&mut self, budget: Budget) -> Result<Read> {
+        if self.ended {
+            return Ok(Read::End);
+        }
+        self.budget.send_if_modified(|now| std::mem::replace(now, budget.bytes_max) != budget.bytes_max);
+        match tokio::time::timeout(budget.wait_max.max(Duration::from_millis(1)), self.batches.recv()).await {
+            Err(_) => Ok(Read::Idle),
+            Ok(Some(batch)) => {
+                self.ended = batch.is_err();
+                batch.map(Read::Batch)
+            }
+            Ok(None) => {
+                self.ended = true;
+                Ok(Read::End)
+            }
+        }
+    }
+
+    /// A snapshot keeps nothing for anybody.
+    async fn confirm(&mut self, _upto: &Position) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct Reader {
+    conn: Connection,
+    order: ReadOrder,
+    budget: tokio::sync::watch::Receiver<usize>,
+    to_reader: mpsc::Sender<Result<ChangeBatch>>,
+}
+
+impl Reader {
+    /// Reads one table as one unit; false if nobody listens any more.
+    fn table(&self, table: &Arc<TableSchema>) -> Result<bool> {
+        let cannot = |e| failed(e, "cannot read the table");
+        let mut stmt = self.conn.prepare(&select(table, self.order)).map_err(cannot)?;
+        let mut rows = stmt.query([]).map_err(cannot)?;
+        let logical: Vec<LogicalType> = table.columns.iter().map(|c| c.logical.clone()).collect();
+        let mut builder = TableBuilder::new(table.clone());
+        let (mut begins, mut ord) = (true, 0u64);
+        loop {
+            let bytes_max = *self.budget.borrow();
+            let mut last = true;
+            while let Some(row) = rows.next().map_err(cannot)? {
+                builder.snapshot_row(|i| match (logical.get(i), row.get_ref(i)) {
+                    (Some(logical), Ok(stored)) => Ok(types::cell(logical, stored)),
+                    (_, Err(e)) => Err(cannot(e)),
+                    (None, _) => Err(Error::new(ErrorKind::Bug, "more columns than selected")),
+                })?;
+                if builder.bytes() >= bytes_max {
+                    last = false;
+                    break;
+                }
+            }
+            let changes = builder.finish_snapshot(ord)?;
+            ord += changes.rows() as u64;
+            let ends = last.then(|| snapshot::after(&table.name));
+            let batch = ChangeBatch { begins, ends, tables: vec![changes] };
+            begins = false;
+            if self.to_reader.blocking_send(Ok(batch)).is_err() {
+                return Ok(false);
+            }
+            if last {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// The one SELECT of a table. By key, the order is by bytes, never by a collation (F45).
+fn select(table: &TableSchema, order: ReadOrder) -> String {
+    let columns: Vec<_> = table.columns.iter().map(|c| quoted(&c.name)).collect();
+    let mut sql = format!("SELECT {} FROM main.{}", columns.join(", "), quoted(&table.name.name));
+    if order == ReadOrder::Key {
+        let by_bytes = |c: &Column| match c.logical {
+            LogicalType::Int { .. } => quoted(&c.name),
+            _ => format!("{} COLLATE BINARY", quoted(&c.name)),
+        };
+        let key: Vec<_> = table.key_columns().map(by_bytes).collect();
+        sql.push_str(&format!(" ORDER BY {}", key.join(", ")));
+    }
+    sql
+}

@@ -1,0 +1,57 @@
+//! A job: one source, some steps, one or more sinks, one lane per sink.
+//!
+//! - [`prepare`] looks at both ends, maps tables, and refuses before any row moves.
+//! - [`run`] is the loop, and the only place that knows the order of effects.
+//! - [`lane`] opens both ends and opens them again after errors that may pass.
+//! - [`report`] is what the terminal, `--json` and logs read.
+
+pub mod lane;
+pub mod prepare;
+pub mod report;
+pub mod run;
+pub mod step;
+pub mod steps;
+
+use std::sync::Arc;
+
+use syncline_model::mapping::Rule;
+use syncline_model::pattern::{Pattern, Selection};
+
+use crate::connector::{Budget, Connector};
+
+pub use crate::config::WriteMode;
+pub use lane::run_lanes;
+pub use prepare::{Prepared, prepare};
+pub use report::{JobReport, Progress};
+
+/// One end of a job.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// As the user named it, without secrets.
+    pub name: String,
+    /// What it is.
+    pub connector: Arc<dyn Connector>,
+}
+
+/// A job, resolved.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its name; part of each lane's identity.
+    pub name: String,
+    /// Where changes come from.
+    pub from: Endpoint,
+    /// Where they go, one lane each.
+    pub to: Vec<Endpoint>,
+    /// Which tables.
+    pub selection: Selection,
+    /// What happens to the tables that a pattern matches; the most specific pattern wins.
+    pub rules: Vec<(Pattern, Rule)>,
+    /// What happens to rows that the sink already holds.
+    pub mode: WriteMode,
+    /// How much is in memory at a time.
+    pub budget: Budget,
+    /// A one-time copy: its trace in the sink goes when it is done.
+    pub once: bool,
+    /// Forget how far the lanes got.
+    pub restart: bool,
+}

@@ -1,0 +1,162 @@
+//! Looking at both ends before any row moves.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use syncline_model::mapping::{self, Mapping, Rule};
+use syncline_model::pattern::winner;
+use syncline_model::{Error, ErrorKind, Result, TableName};
+
+use super::{Endpoint, Job};
+use crate::capture::snapshot;
+use crate::connector::{LaneId, ReadOrder, ReadSpec, WritePlan, WriteSpec};
+
+/// A job whose both ends were seen and fit.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The tables, in the order of reading: parents before those that refer to them.
+    pub mappings: Vec<Arc<Mapping>>,
+    /// What to read.
+    pub read: ReadSpec,
+    /// What to write where.
+    pub lanes: Vec<PreparedLane>,
+    /// Rows per sink table, roughly, where the source knows.
+    pub rows_estimates: HashMap<TableName, u64>,
+    /// What is worth knowing and stops nothing.
+    pub notices: Vec<String>,
+}
+
+/// One sink of a prepared job.
+#[derive(Debug)]
+pub struct PreparedLane {
+    /// The sink.
+    pub to: Endpoint,
+    /// What it is opened with.
+    pub spec: WriteSpec,
+    /// What opening it will run, and why it may not.
+    pub plan: WritePlan,
+}
+
+/// Describes the source, maps its tables, and plans every sink. Changes nothing.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] for a table that was named and is not there, [`ErrorKind::Schema`] for a table without a
+/// key, [`ErrorKind::Config`] if two tables go to one. Misfits between source and sink are not errors here: they are in
+/// the plans, so that `plan` can show them all; see [`Prepared::refuse_misfits`].
+pub async fn prepare(job: &Job) -> Result<Prepared> {
+    let capabilities = job.from.connector.capabilities();
+    if !capabilities.snapshot {
+        return Err(
+            Error::new(ErrorKind::Unsupported, "this connector gives no snapshots").at("source", &*job.from.name)
+        );
+    }
+    let description = job.from.connector.describe(&job.selection).await?;
+    let mut notices = Vec::new();
+    let mut mappings = Vec::new();
+    let mut keyless = Vec::new();
+    named_tables_exist(job, &description)?;
+    for (table, reason) in &description.skipped {
+        notices.push(format!("{table} is left out: {reason}"));
+    }
+    for schema in snapshot::parents_first(description.tables) {
+        let rule = rule_for(job, &schema.name)?;
+        match Mapping::new(&schema, &rule) {
+            Ok(mapping) => mappings.push(mapping),
+            Err(e) if e.kind() == ErrorKind::Schema && rule.key.is_empty() => {
+                keyless.push((schema.name.to_string(), e))
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    refuse_keyless(keyless)?;
+    if mappings.is_empty() {
+        return Err(Error::new(ErrorKind::NotFound, "there is no table to read").at("source", &*job.from.name));
+    }
+    mapping::check_targets(&mappings)?;
+    let rows_estimates = mappings
+        .iter()
+        .filter_map(|m| Some((m.write.name.clone(), *description.rows_estimates.get(&m.read.name)?)))
+        .collect();
+    let mappings: Vec<_> = mappings.into_iter().map(Arc::new).collect();
+    let read = ReadSpec { tables: mappings.iter().map(|m| m.read.clone()).collect(), order: ReadOrder::Fastest };
+    let from = job.from.connector.check().await?.identity;
+    let mut lanes = Vec::new();
+    for to in &job.to {
+        lanes.push(prepare_lane(job, to, &from, &mappings).await?);
+    }
+    Ok(Prepared { mappings, read, lanes, rows_estimates, notices })
+}
+
+async fn prepare_lane(job: &Job, to: &Endpoint, from: &str, mappings: &[Arc<Mapping>]) -> Result<PreparedLane> {
+    if !to.connector.capabilities().sink {
+        return Err(Error::new(ErrorKind::Unsupported, "this connector cannot be a sink").at("sink", &*to.name));
+    }
+    let spec = WriteSpec {
+        lane: lane_id(from, &to.name, &job.name),
+        owner: format!("process {}", std::process::id()),
+        tables: mappings.iter().map(|m| m.write.clone()).collect(),
+        once: job.once,
+        restart: job.restart,
+    };
+    let plan = to.connector.plan(&spec).await?;
+    Ok(PreparedLane { to: to.clone(), spec, plan })
+}
+
+/// A job's identity towards one sink. FNV-1a: fixed for ever, since it is stored, and nobody attacks it.
+fn lane_id(from: &str, to: &str, job: &str) -> LaneId {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in [from, "\0", to, "\0", job].iter().flat_map(|s| s.bytes()) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    LaneId(format!("{hash:016x}"))
+}
+
+/// The rule of the most specific pattern that matches.
+fn rule_for(job: &Job, table: &TableName) -> Result<Rule> {
+    let winner = winner(job.rules.iter().map(|(pattern, _)| pattern), table, None)?;
+    Ok(winner.and_then(|i| job.rules.get(i)).map(|(_, rule)| rule.clone()).unwrap_or_default())
+}
+
+fn named_tables_exist(job: &Job, description: &crate::connector::Description) -> Result<()> {
+    let there: Vec<TableName> = description.tables.iter().map(|t| t.name.clone()).collect();
+    for unmatched in job.selection.unmatched(&there, None) {
+        let named = job.selection.include.iter().find(|p| p.to_string() == unmatched.pattern);
+        let left_out = description.skipped.iter().find(|(t, _)| named.is_some_and(|p| p.matches(t, None)));
+        if let Some((table, reason)) = left_out {
+            return Err(Error::new(ErrorKind::Schema, format!("{table} cannot be copied: {reason}"))
+                .at("source", &*job.from.name)
+                .hint("name tables, not views; the sink can have the view over them"));
+        }
+        return Err(Error::new(ErrorKind::NotFound, unmatched.to_string()).at("source", &*job.from.name));
+    }
+    Ok(())
+}
+
+fn refuse_keyless(mut keyless: Vec<(String, Error)>) -> Result<()> {
+    match keyless.len() {
+        0 => Ok(()),
+        1 => Err(keyless.remove(0).1),
+        n => {
+            let names: Vec<_> = keyless.into_iter().map(|(name, _)| name).collect();
+            Err(Error::new(ErrorKind::Schema, format!("{n} tables have no key: {}", names.join(", ")))
+                .hint("name a key for each with `--key TABLE=COLUMN,...` or `key:` in the file, or leave them out with `--exclude`"))
+        }
+    }
+}
+
+impl Prepared {
+    /// Refuses with every misfit at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Schema`] naming each table and reason.
+    pub fn refuse_misfits(&self) -> Result<()> {
+        for lane in &self.lanes {
+            let misfits: Vec<_> = lane.plan.misfits.iter().map(|m| format!("{}: {}", m.table, m.reason)).collect();
+            if !misfits.is_empty() {
+                let what = format!("the sink's tables do not fit; nothing was written\n  {}", misfits.join("\n  "));
+                return Err(Error::new(ErrorKind::Schema, what).at("sink", &*lane.to.name));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,233 @@
+//! What a job did and is doing: one account that terminal, `--json` and logs read.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use syncline_model::{ChangeBatch, Error, Op, Position, Result, TableName, TableSchema};
+
+use super::prepare::Prepared;
+use crate::capture::snapshot;
+use crate::connector::{FinishReport, WriteReport};
+
+/// What all lanes of a job are doing.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    lanes: Vec<LaneProgress>,
+}
+
+impl Progress {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(prepared: &Prepared) -> Self {
+        let lane = |name: &str| {
+            let tables = prepared.mappings.iter().map(|m| TableProgress {
+                source: m.read.name.clone(),
+                sink: m.write.name.clone(),
+                rows_estimate: prepared.rows_estimates.get(&m.write.name).copied(),
+                state: TableState::Waiting,
+                rows: 0,
+                bytes: 0,
+                took: Duration::ZERO,
+                began: None,
+            });
+            let state = LaneState { tables: tables.collect(), ..LaneState::default() };
+            LaneProgress { name: name.into(), state: Arc::new(Mutex::new(state)) }
+        };
+        Self { lanes: prepared.lanes.iter().map(|l| lane(&l.to.name)).collect() }
+    }
+
+    /// One per sink.
+    #[must_use]
+    pub fn lanes(&self) -> Vec<LaneProgress> {
+        self.lanes.clone()
+    }
+}
+
+/// What one lane is doing. Clones are the same account.
+#[derive(Debug, Clone)]
+pub struct LaneProgress {
+    name: String,
+    state: Arc<Mutex<LaneState>>,
+}
+
+#[derive(Debug, Default)]
+struct LaneState {
+    tables: Vec<TableProgress>,
+    units_committed: u64,
+    deletes_missing: u64,
+    waiting: Option<String>,
+}
+
+/// Where a table stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableState {
+    /// Nothing of it was read yet.
+    #[default]
+    Waiting,
+    /// Rows are moving.
+    Running,
+    /// Its unit is committed.
+    Done,
+    /// An earlier run, interrupted later, had committed it.
+    DoneBefore,
+}
+
+/// What happened to one table.
+#[derive(Debug, Clone, Serialize)]
+pub struct TableProgress {
+    /// Name at the source.
+    #[serde(skip)]
+    pub source: TableName,
+    /// Name at the sink.
+    #[serde(rename = "table", serialize_with = "as_text")]
+    pub sink: TableName,
+    /// Where it stands.
+    pub state: TableState,
+    /// Rows written in this run.
+    pub rows: u64,
+    /// Bytes of their cells in memory.
+    pub bytes: u64,
+    /// Rows that are expected, roughly.
+    #[serde(skip)]
+    pub rows_estimate: Option<u64>,
+    /// Time since its first batch, up to its commit.
+    #[serde(rename = "seconds", serialize_with = "as_seconds")]
+    pub took: Duration,
+    #[serde(skip)]
+    began: Option<Instant>,
+}
+
+fn as_text<S: serde::Serializer>(name: &TableName, to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.collect_str(name)
+}
+
+fn as_seconds<S: serde::Serializer>(took: &Duration, to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.serialize_f64((took.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+impl LaneProgress {
+    /// The sink's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The tables as they stand now.
+    #[must_use]
+    pub fn tables(&self) -> Vec<TableProgress> {
+        let mut tables = self.with(|s| s.tables.clone());
+        for table in tables.iter_mut().filter(|t| t.state == TableState::Running) {
+            table.took = table.began.map(|b| b.elapsed()).unwrap_or_default();
+        }
+        tables
+    }
+
+    /// Why the lane waits, if it does.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<String> {
+        self.with(|s| s.waiting.clone())
+    }
+
+    pub(super) fn units_committed(&self) -> u64 {
+        self.with(|s| s.units_committed)
+    }
+
+    /// The lane was opened at that position: what lies before it was done by an earlier run.
+    pub(super) fn opened(&self, at: Option<&Position>, tables: &[Arc<TableSchema>]) {
+        let done = snapshot::remaining(at, tables).map_or(0, |(done, _)| done);
+        self.with(|s| {
+            s.waiting = None;
+            for (i, table) in s.tables.iter_mut().enumerate() {
+                match table.state {
+                    TableState::Waiting if i < done => table.state = TableState::DoneBefore,
+                    TableState::Running => table.state = TableState::Waiting,
+                    _ => {}
+                }
+            }
+        });
+    }
+
+    pub(super) fn unit_begun(&self, batch: &ChangeBatch) {
+        self.each(batch, |table| {
+            // An interrupted unit starts over.
+            (table.rows, table.bytes) = (0, 0);
+            table.state = TableState::Running;
+            table.began = Some(Instant::now());
+        });
+    }
+
+    pub(super) fn written(&self, batch: &ChangeBatch, report: WriteReport) {
+        self.with(|s| s.deletes_missing += report.deletes_missing);
+        for changes in &batch.tables {
+            // The step that empties a table is not a row.
+            if changes.rows() == 1 && changes.op(0) == Op::Truncate {
+                continue;
+            }
+            self.one(&changes.schema().name, |table| {
+                table.rows += changes.rows() as u64;
+                table.bytes += changes.bytes() as u64;
+            });
+        }
+    }
+
+    pub(super) fn unit_committed(&self, batch: &ChangeBatch) {
+        self.each(batch, |table| {
+            table.state = TableState::Done;
+            table.took = table.began.map(|b| b.elapsed()).unwrap_or_default();
+        });
+        self.with(|s| s.units_committed += 1);
+    }
+
+    pub(super) fn waiting(&self, error: &Error) {
+        self.with(|s| s.waiting = Some(error.to_string()));
+    }
+
+    pub(super) fn finished(&self) {
+        self.with(|s| s.waiting = None);
+    }
+
+    fn each(&self, batch: &ChangeBatch, change: impl Fn(&mut TableProgress)) {
+        for changes in &batch.tables {
+            self.one(&changes.schema().name, &change);
+        }
+    }
+
+    fn one(&self, name: &TableName, change: impl Fn(&mut TableProgress)) {
+        self.with(|s| s.tables.iter_mut().filter(|t| t.sink == *name).for_each(change));
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut LaneState) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What a job did.
+#[derive(Debug)]
+pub struct JobReport {
+    /// What is worth knowing and stopped nothing.
+    pub notices: Vec<String>,
+    /// One per sink.
+    pub lanes: Vec<LaneReport>,
+}
+
+/// What one lane did.
+#[derive(Debug)]
+pub struct LaneReport {
+    /// The sink's name.
+    pub name: String,
+    /// The tables.
+    pub tables: Vec<TableProgress>,
+    /// Whether anything was committed in this run.
+    pub committed: bool,
+    /// How it ended.
+    pub outcome: Result<FinishReport>,
+}
+
+impl LaneReport {
+    pub(super) fn new(progress: &LaneProgress, outcome: Result<FinishReport>) -> Self {
+        let committed = progress.units_committed() > 0;
+        Self { name: progress.name.clone(), tables: progress.tables(), committed, outcome }
+    }
+}

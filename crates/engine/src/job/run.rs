@@ -1,0 +1,70 @@
+//! THE LOOP: the one function that owns the order of effects.
+//!
+//! `read → steps → write (begin … data … commit with position) → confirm`. Nothing else in the product calls
+//! `begin`, `write`, `commit` or `confirm`.
+
+use syncline_model::{ChangeBatch, Result};
+
+use super::report::LaneProgress;
+use super::step::{Step, reached};
+use super::steps::Steps;
+use crate::connector::{Budget, FinishReport, Read, Sink, Source};
+
+/// Carries one lane until its source ends.
+///
+/// While the sink writes a batch, the source already reads the next one: at most two batches are in memory (I13).
+///
+/// # Errors
+/// The first error of either side. The open unit is then not committed; the sink's own position says where to go on.
+pub async fn run(
+    source: &mut dyn Source,
+    sink: &mut dyn Sink,
+    steps: &Steps,
+    budget: Budget,
+    progress: &LaneProgress,
+) -> Result<FinishReport> {
+    let epoch = sink.lease().epoch;
+    let mut next = source.read(budget).await;
+    loop {
+        let batch = match next? {
+            Read::Batch(batch) => steps.apply(batch)?,
+            Read::Idle => {
+                next = source.read(budget).await;
+                continue;
+            }
+            Read::End => break,
+        };
+        reached(Step::BatchRead);
+        if batch.begins {
+            sink.begin(epoch).await?;
+            progress.unit_begun(&batch);
+            reached(Step::UnitBegun);
+        }
+        let (written, ahead) = tokio::join!(sink.write(&batch), source.read(budget));
+        progress.written(&batch, written?);
+        reached(Step::BatchWritten);
+        commit(source, sink, &batch, progress).await?;
+        next = ahead;
+    }
+    let finished = sink.finish().await?;
+    reached(Step::Finished);
+    Ok(finished)
+}
+
+/// Ends the unit if the batch does.
+async fn commit(
+    source: &mut dyn Source,
+    sink: &mut dyn Sink,
+    batch: &ChangeBatch,
+    progress: &LaneProgress,
+) -> Result<()> {
+    let Some(upto) = &batch.ends else { return Ok(()) };
+    // I2: data and position become durable together.
+    sink.commit(upto).await?;
+    progress.unit_committed(batch);
+    reached(Step::UnitCommitted);
+    // I1: only now may the source forget.
+    source.confirm(upto).await?;
+    reached(Step::Confirmed);
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Spans: the span tree is the data path. Names and counts only, never a cell or a secret (I15).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use syncline_model::pattern::Selection;
+use syncline_model::{ChangeBatch, Epoch, Position, Result};
+use tracing::Instrument;
+
+use crate::connector::{
+    Budget, Capabilities, CheckReport, Connector, Description, FinishReport, Lease, Read, ReadSpec, Sink, Source,
+    WritePlan, WriteReport, WriteSpec,
+};
+
+/// A connector whose calls are spans.
+#[derive(Debug)]
+pub struct Trace {
+    inner: Arc<dyn Connector>,
+    name: Arc<str>,
+}
+
+impl Trace {
+    /// Wraps `inner`; `name` is the connection's name.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Connector>, name: &str) -> Self {
+        Self { inner, name: name.into() }
+    }
+}
+
+/// A call within its span; its error is noted there once, and returned.
+macro_rules! span {
+    ($name:literal, $connection:expr, $call:expr) => {{
+        let span = tracing::debug_span!($name, connection = &*$connection);
+        let outcome = $call.instrument(span.clone()).await;
+        if let Err(error) = &outcome {
+            span.in_scope(|| tracing::debug!(error = %error, "failed"));
+        }
+        outcome
+    }};
+}
+
+#[async_trait]
+impl Connector for Trace {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn check(&self) -> Result<CheckReport> {
+        span!("check", self.name, self.inner.check())
+    }
+
+    async fn describe(&self, wanted: &Selection) -> Result<Description> {
+        span!("describe", self.name, self.inner.describe(wanted))
+    }
+
+    async fn plan(&self, spec: &WriteSpec) -> Result<WritePlan> {
+        span!("plan", self.name, self.inner.plan(spec))
+    }
+
+    async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>> {
+        let inner = span!("open_source", self.name, self.inner.open_source(at, spec))?;
+        Ok(Box::new(TraceSource { inner, name: self.name.clone() }))
+    }
+
+    async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
+        let inner = span!("open_sink", self.name, self.inner.open_sink(spec))?;
+        tracing::debug!(connection = &*self.name, epoch = inner.lease().epoch.0, "lane taken");
+        Ok(Box::new(TraceSink { inner, name: self.name.clone() }))
+    }
+}
+
+struct TraceSource {
+    inner: Box<dyn Source>,
+    name: Arc<str>,
+}
+
+#[async_trait]
+impl Source for TraceSource {
+    async fn read(&mut self, budget: Budget) -> Result<Read> {
+        let read = span!("read", self.name, self.inner.read(budget))?;
+        if let Read::Batch(batch) = &read {
+            tracing::debug!(connection = &*self.name, rows = batch.rows(), bytes = batch.bytes(), "batch read");
+        }
+        Ok(read)
+    }
+
+    async fn confirm(&mut self, upto: &Position) -> Result<()> {
+        span!("confirm", self.name, self.inner.confirm(upto))
+    }
+}
+
+struct TraceSink {
+    inner: Box<dyn Sink>,
+    name: Arc<str>,
+}
+
+#[async_trait]
+impl Sink for TraceSink {
+    fn lease(&self) -> &Lease {
+        self.inner.lease()
+    }
+
+    async fn begin(&mut self, epoch: Epoch) -> Result<()> {
+        span!("begin", self.name, self.inner.begin(epoch))
+    }
+
+    async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
+        let report = span!("write", self.name, self.inner.write(batch))?;
+        tracing::debug!(connection = &*self.name, rows = report.rows, "batch written");
+        Ok(report)
+    }
+
+    async fn commit(&mut self, upto: &Position) -> Result<()> {
+        span!("commit", self.name, self.inner.commit(upto))
+    }
+
+    async fn finish(&mut self) -> Result<FinishReport> {
+        span!("finish", self.name, self.inner.finish())
+    }
+}
