@@ -1,9 +1,11 @@
 //! Comparing two equal databases.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use super::measure::{self, median};
-use super::report::Report;
+use super::report::{Report, speed};
 use super::{RUNS, Setting, data, product};
 use crate::failure::Result;
 
@@ -23,11 +25,10 @@ pub fn run(setting: &Setting, report: &mut Report) -> Result<()> {
                 cpu.push(run.cpu_s);
             }
         }
-        let speed = |wall: f64| format!("{:.0} rows/s, {wall:.2} s", *rows as f64 / wall);
-        report.line(*rows, "sqlite3 join on the key", speed(median(yardstick.clone())), "");
+        report.line(*rows, "sqlite3 join on the key", speed(*rows, median(yardstick.clone())), "");
         if !setting.yardstick_only {
             let wall = median(ours);
-            let value = format!("{}, {:.2} CPU s", speed(wall), median(cpu));
+            let value = format!("{}, {:.2} CPU s", speed(*rows, wall), median(cpu));
             report.line(*rows, "syncline compare", value, "≥ 600 000 rows/s");
             report.line(*rows, "ratio to the join", format!("{:.2}", median(yardstick) / wall), "");
         }
@@ -38,7 +39,7 @@ pub fn run(setting: &Setting, report: &mut Report) -> Result<()> {
 }
 
 /// What a user would do without us: count the rows of one file that are not, column by column, in the other.
-fn joined(one: &std::path::Path, other: &std::path::Path) -> std::process::Command {
+fn joined(one: &Path, other: &Path) -> Command {
     let other = other.to_string_lossy().replace('\'', "''");
     let columns =
         ["customer_id", "status", "amount", "discount", "created_at", "ship_date", "note", "payload", "active"];

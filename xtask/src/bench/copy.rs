@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::measure::{self, Run, median};
-use super::report::{Report, grouped};
+use super::report::{Report, grouped, speed};
 use super::{RUNS, Setting, data, product};
 use crate::failure::Result;
 
@@ -58,8 +58,7 @@ fn tell(rows: u64, sides: &[Side], report: &mut Report) {
     let wall = |side: &Side| median(side.runs.iter().map(|run| run.wall_s).collect());
     let cpu = |side: &Side| median(side.runs.iter().map(|run| run.cpu_s).collect());
     for side in sides {
-        let per_second = rows as f64 / wall(side);
-        let value = format!("{per_second:.0} rows/s, {:.2} s, {:.2} CPU s", wall(side), cpu(side));
+        let value = format!("{}, {:.2} CPU s", speed(rows, wall(side)), cpu(side));
         report.line(rows, side.name, value, "");
     }
     let [whole, by_row, ours] = sides else { return };

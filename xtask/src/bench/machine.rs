@@ -14,7 +14,7 @@ pub fn facts() -> String {
         memory(),
         format!("Linux {}", first_word(&fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default())),
         // Other work on the machine slows both sides, but not always both alike.
-        format!("load {} at the end", first_word(&fs::read_to_string("/proc/loadavg").unwrap_or_default())),
+        format!("load {} before", first_word(&fs::read_to_string("/proc/loadavg").unwrap_or_default())),
         words(&printed(Command::new("rustc").arg("--version")), 2),
         format!("sqlite3 {}", first_word(&printed(Command::new("sqlite3").arg("--version")))),
         format!("Syncline {}", printed(Command::new("git").args(git).current_dir(tree::root()))),

@@ -76,6 +76,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
         println!("bench: building the product");
         process::run(&mut process::cargo(&["build", "--release", "--package", "syncline"]))?;
     }
+    // Before the runs, so that the load is that of others.
+    let facts = machine::facts();
     let mut reports = Vec::new();
     for bench in &wanted.benches {
         let rows = wanted.rows.map_or_else(|| bench.rows.to_vec(), |rows| vec![rows]);
@@ -85,7 +87,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         (bench.run)(&setting, &mut report)?;
         reports.push(report);
     }
-    println!("\n{}", machine::facts());
+    println!("\n{facts}");
     for report in &reports {
         println!("\n{report}");
     }

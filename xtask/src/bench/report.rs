@@ -32,6 +32,10 @@ impl fmt::Display for Report {
     }
 }
 
+pub fn speed(rows: u64, wall_s: f64) -> String {
+    format!("{} rows/s, {wall_s:.2} s", grouped((rows as f64 / wall_s) as u64))
+}
+
 /// 5000000 as 5 000 000.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

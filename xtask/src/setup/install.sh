@@ -13,7 +13,7 @@ if [ ! -e "$policy" ]; then
 fi
 
 install() {
-    apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@"
+    apt-get install -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 "$@"
 }
 
 # The package lists of a fresh machine are empty, those of an old one name versions that are gone.
