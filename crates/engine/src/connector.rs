@@ -179,6 +179,8 @@ pub struct Lease {
 /// What opening a sink would do.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct WritePlan {
+    /// Stable name of this very database, without secrets.
+    pub identity: String,
     /// Statements in order.
     pub statements: Vec<String>,
     /// Reasons to refuse; empty means that rows can move.
@@ -199,6 +201,8 @@ pub struct Misfit {
 /// What [`Connector::describe`] found.
 #[derive(Debug, Clone, Default)]
 pub struct Description {
+    /// Stable name of this very database, without secrets; lanes are named after it.
+    pub identity: String,
     /// The tables.
     pub tables: Vec<TableSchema>,
     /// Rows per table, roughly, where that costs nothing; only progress display uses it.
@@ -212,8 +216,6 @@ pub struct Description {
 pub struct CheckReport {
     /// Brand and version, for example `SQLite 3.50`.
     pub product: String,
-    /// Stable name of this very database, without secrets; lanes are named after it.
-    pub identity: String,
     /// What was looked at.
     pub findings: Vec<Finding>,
     /// The lanes that keep their position here.

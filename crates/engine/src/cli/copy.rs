@@ -71,17 +71,18 @@ pub async fn carry(context: &Context, job: &Job, prepared: Prepared) -> Result<J
     prepared.refuse_misfits()?;
     let progress = Progress::new(&prepared);
     let shown = progress::show(context.out, &progress);
-    let report = tokio::select! {
-        report = run_lanes(job, prepared, &progress) => report,
+    tokio::select! {
+        report = run_lanes(job, prepared, &progress) => {
+            drop(shown);
+            Ok(report)
+        }
+        // The open units are not committed: that is what a clean stop and a killed process have in common.
         () = stop_signal() => {
             drop(shown);
-            let done = progress.lanes().iter().flat_map(|l| l.tables()).filter(|t| t.state == TableState::Done).count();
-            return Err(Error::new(ErrorKind::Interrupted, format!("stopped on request; {} done", counted(done as u64, "table")))
-                .hint("run the same command again: it continues with the next table"));
+            let stopped = || Error::new(ErrorKind::Interrupted, "stopped on request");
+            Ok(JobReport::stopped(&progress, stopped))
         }
-    };
-    drop(shown);
-    Ok(report)
+    }
 }
 
 async fn stop_signal() {

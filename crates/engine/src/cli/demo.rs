@@ -31,9 +31,8 @@ const EDITS: &str = "
 pub async fn demo(context: &Context) -> Result<Outcome> {
     let folder = folder()?;
     // The commands then read as a user would type them.
-    std::env::set_current_dir(&folder).map_err(|e| {
-        Error::new(ErrorKind::Denied, "cannot enter the demo's folder").caused_by(e)
-    })?;
+    std::env::set_current_dir(&folder)
+        .map_err(|e| Error::new(ErrorKind::Denied, "cannot enter the demo's folder").caused_by(e))?;
     let out = context.out;
     out.line(format!("Two SQLite databases in {}: a shop, and a laptop that has nothing yet.", folder.display()));
     sql(SHOP)?;

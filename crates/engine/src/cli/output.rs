@@ -1,7 +1,8 @@
 //! Printing: results on standard output, everything else on standard error.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this file is where printing happens")]
+//!
+//! Whoever reads the output may go away early (`| head`); that is no error of ours, so failed prints are ignored.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _, stderr, stdout};
 
 use serde_json::{Value, json};
 use syncline_model::Error;
@@ -20,7 +21,7 @@ impl Output {
 
     /// Whether a person watches: then there is a moving progress line.
     pub fn watched(self) -> bool {
-        !self.json && !self.quiet && std::io::stderr().is_terminal()
+        !self.json && !self.quiet && stderr().is_terminal()
     }
 
     /// Whether plain progress lines are wanted.
@@ -31,35 +32,33 @@ impl Output {
     /// A line of the result, for people.
     pub fn line(self, text: impl AsRef<str>) {
         if self.talks() {
-            println!("{}", text.as_ref());
+            let _ = writeln!(stdout(), "{}", text.as_ref());
         }
     }
 
     /// A line beside the result.
     pub fn aside(self, text: impl AsRef<str>) {
         if self.talks() {
-            eprintln!("{}", text.as_ref());
+            let _ = writeln!(stderr(), "{}", text.as_ref());
         }
     }
 
     /// The result, for programs. Its fields are documented in the guide and stay.
     pub fn document(self, document: &Value) {
         if self.json {
-            println!("{document:#}");
+            let _ = writeln!(stdout(), "{document:#}");
         }
     }
 
     /// An error: what, where, and what to do next.
     pub fn error(self, error: &Error, exit_code: u8) {
         self.document(&json!({ "error": error_fields(error), "exit_code": exit_code }));
-        eprintln!("error: {error}");
-        eprintln!("  → {}", error.advice());
+        self.failure(error);
     }
 
     /// One of several errors, where the document names it elsewhere.
     pub fn failure(self, error: &Error) {
-        eprintln!("error: {error}");
-        eprintln!("  → {}", error.advice());
+        let _ = writeln!(stderr(), "error: {error}\n  → {}", error.advice());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Looking at both ends before any row moves.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use syncline_model::mapping::{self, Mapping, Rule};
@@ -79,10 +80,9 @@ pub async fn prepare(job: &Job) -> Result<Prepared> {
         .collect();
     let mappings: Vec<_> = mappings.into_iter().map(Arc::new).collect();
     let read = ReadSpec { tables: mappings.iter().map(|m| m.read.clone()).collect(), order: ReadOrder::Fastest };
-    let from = job.from.connector.check().await?.identity;
     let mut lanes = Vec::new();
     for to in &job.to {
-        lanes.push(prepare_lane(job, to, &from, &mappings).await?);
+        lanes.push(prepare_lane(job, to, &description.identity, &mappings).await?);
     }
     Ok(Prepared { mappings, read, lanes, rows_estimates, notices })
 }
@@ -92,22 +92,39 @@ async fn prepare_lane(job: &Job, to: &Endpoint, from: &str, mappings: &[Arc<Mapp
         return Err(Error::new(ErrorKind::Unsupported, "this connector cannot be a sink").at("sink", &*to.name));
     }
     let spec = WriteSpec {
-        lane: lane_id(from, &to.name, &job.name),
+        lane: lane_id(job, from, mappings),
         owner: format!("process {}", std::process::id()),
         tables: mappings.iter().map(|m| m.write.clone()).collect(),
         once: job.once,
         restart: job.restart,
     };
     let plan = to.connector.plan(&spec).await?;
+    if plan.identity == from {
+        return Err(Error::new(ErrorKind::Config, "source and sink are the same database")
+            .at("source", &*job.from.name)
+            .at("sink", &*to.name)
+            .hint("name another sink"));
+    }
     Ok(PreparedLane { to: to.clone(), spec, plan })
 }
 
-/// A job's identity towards one sink. FNV-1a: fixed for ever, since it is stored, and nobody attacks it.
-fn lane_id(from: &str, to: &str, job: &str) -> LaneId {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in [from, "\0", to, "\0", job].iter().flat_map(|s| s.bytes()) {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+/// A job's identity towards its sinks: source, job, and what exactly it writes, so that a copy of other tables never
+/// continues this one. The sink is not part of it: it is where the lane is kept.
+///
+/// FNV-1a: fixed for ever, since it is stored, and nobody attacks it.
+fn lane_id(job: &Job, from: &str, mappings: &[Arc<Mapping>]) -> LaneId {
+    let mut text = format!("{from}\0{}\0{:?}", job.name, job.mode);
+    for mapping in mappings {
+        for part in [&mapping.read, &mapping.write] {
+            let _ = write!(text, "\0{}", part.name);
+            for column in &part.columns {
+                let _ = write!(text, "\0\0{}", column.name);
+            }
+        }
     }
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     LaneId(format!("{hash:016x}"))
 }
 

@@ -212,6 +212,15 @@ pub struct JobReport {
     pub lanes: Vec<LaneReport>,
 }
 
+impl JobReport {
+    /// A job that ended early: every lane as far as it got, with the same error.
+    #[must_use]
+    pub fn stopped(progress: &Progress, error: impl Fn() -> Error) -> Self {
+        let lanes = progress.lanes.iter().map(|lane| LaneReport::new(lane, Err(error()))).collect();
+        Self { notices: Vec::new(), lanes }
+    }
+}
+
 /// What one lane did.
 #[derive(Debug)]
 pub struct LaneReport {

@@ -93,6 +93,10 @@ impl Memory {
         self.state().tables.get(name).cloned()
     }
 
+    fn identity(&self) -> String {
+        format!("memory:{}", self.name)
+    }
+
     fn state(&self) -> Arc<State> {
         self.committed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -132,7 +136,6 @@ impl Connector for Memory {
     async fn check(&self) -> Result<CheckReport> {
         Ok(CheckReport {
             product: "memory".into(),
-            identity: format!("memory:{}", self.name),
             findings: Vec::new(),
             lanes: self.state().lanes.values().cloned().collect(),
         })
@@ -141,7 +144,7 @@ impl Connector for Memory {
     async fn describe(&self, wanted: &Selection) -> Result<Description> {
         let state = self.state();
         let tables = state.tables.values().filter(|t| wanted.wants(&t.schema.name, None));
-        let mut found = Description::default();
+        let mut found = Description { identity: self.identity(), ..Description::default() };
         for table in tables {
             found.rows_estimates.insert(table.schema.name.clone(), table.rows.len() as u64);
             found.tables.push((*table.schema).clone());
@@ -151,7 +154,7 @@ impl Connector for Memory {
 
     async fn plan(&self, spec: &WriteSpec) -> Result<WritePlan> {
         let state = self.state();
-        let mut plan = WritePlan::default();
+        let mut plan = WritePlan { identity: self.identity(), ..WritePlan::default() };
         for table in &spec.tables {
             match state.tables.get(&table.name) {
                 Some(there) => {

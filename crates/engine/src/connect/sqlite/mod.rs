@@ -82,7 +82,6 @@ impl Sqlite {
         let conn = self.open(Access::Read)?;
         let mut report = CheckReport {
             product: format!("SQLite {}", rusqlite::version()),
-            identity: self.identity(),
             lanes: sink::lanes(&conn)?,
             ..CheckReport::default()
         };
@@ -153,19 +152,24 @@ impl Connector for Sqlite {
 
     async fn describe(&self, wanted: &Selection) -> Result<Description> {
         let wanted = wanted.clone();
-        self.blocking(move |own| catalog::describe(&own.open(Access::Read)?, &wanted)).await
+        self.blocking(move |own| {
+            let found = catalog::describe(&own.open(Access::Read)?, &wanted)?;
+            Ok(Description { identity: own.identity(), ..found })
+        })
+        .await
     }
 
     async fn plan(&self, spec: &WriteSpec) -> Result<WritePlan> {
         let spec = spec.clone();
         self.blocking(move |own| {
+            let identity = own.identity();
             if !own.path.exists() {
-                return ddl::plan(None, &spec);
+                return Ok(WritePlan { identity, ..ddl::plan(None, &spec)? });
             }
             let conn = own.open(Access::Write)?;
             // Asks for the right to write now, before anything is read.
             conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(|e| failed(e, "cannot write to the database"))?;
-            ddl::plan(Some(&conn), &spec)
+            Ok(WritePlan { identity, ..ddl::plan(Some(&conn), &spec)? })
         })
         .await
     }

@@ -217,9 +217,7 @@ impl State {
                 report.rows_held.push((name.clone(), self.conn.query_row(&sql, [], |r| r.get(0)).map_err(cannot)?));
             }
             if let Some(orphans) = orphans(&self.conn, schema).map_err(cannot)? {
-                report
-                    .notices
-                    .push(format!("{name}: {orphans} rows refer to rows that do not exist, as at the source"));
+                report.notices.push(format!("{name}: {orphans} rows refer to rows that the sink does not hold"));
             }
         }
         if self.spec.once {
