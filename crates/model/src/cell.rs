@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
-use crate::decimal::Decimal;
+use crate::decimal::{Decimal, Utf8};
 use crate::temporal;
 
 /// One value. What its column's logical type cannot hold is still a cell, of another variant.
@@ -66,6 +66,21 @@ impl<'a> Cell<'a> {
     #[must_use]
     pub const fn is_null(&self) -> bool {
         matches!(self, Self::Null)
+    }
+
+    /// Whether the cell keeps what its kind promises: days and times within their ranges, `UInt` above `i64::MAX`.
+    /// Only such cells have one form each; columns take no others.
+    #[must_use]
+    pub const fn is_canonical(&self) -> bool {
+        match *self {
+            Self::UInt(v) => v > i64::MAX as u64,
+            Self::Date(days) => days >= temporal::DATE_MIN && days <= temporal::DATE_MAX,
+            Self::Time(us) => us >= 0 && us < temporal::DAY_US,
+            Self::Timestamp(us) | Self::TimestampTz(us) => {
+                us >= temporal::TIMESTAMP_MIN && us <= temporal::TIMESTAMP_MAX
+            }
+            _ => true,
+        }
     }
 
     /// Bytes that the value takes in memory, for budgets.
@@ -190,9 +205,14 @@ impl<'a> Cell<'a> {
             Self::UInt(v) => fixed(3, v.to_be_bytes(), out),
             Self::Float(v) => fixed(4, canonical_bits(v).to_be_bytes(), out),
             Self::Decimal(decimal) => {
-                let mut text = String::new();
-                decimal.format_canonical(&mut text);
-                sized(5, text.as_bytes(), out);
+                // The length comes first and is known last.
+                sized(5, &[], out);
+                let start = out.len();
+                decimal.write_canonical(&mut Utf8(out));
+                let length = (out.len() - start) as u64;
+                if let Some(place) = out.get_mut(start - 8..start) {
+                    place.copy_from_slice(&length.to_be_bytes());
+                }
             }
             Self::Text(text) => sized(6, text.as_bytes(), out),
             Self::BadText(bytes) => sized(7, bytes, out),
@@ -365,9 +385,19 @@ impl Eq for Cell<'_> {}
 
 impl Hash for Cell<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let mut bytes = Vec::with_capacity(16);
-        self.canonical_bytes(&mut bytes);
-        state.write(&bytes);
+        state.write_u8(self.kind());
+        match *self {
+            Self::Int(v) => state.write_i64(v),
+            Self::Text(text) => text.hash(state),
+            Self::Bytes(bytes) => bytes.hash(state),
+            Self::Uuid(id) => state.write(&id),
+            // The rarer keys go by their canonical form.
+            _ => {
+                let mut bytes = Vec::with_capacity(32);
+                self.canonical_bytes(&mut bytes);
+                state.write(&bytes);
+            }
+        }
     }
 }
 
@@ -442,4 +472,4 @@ impl From<&str> for CellBuf {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -42,13 +42,22 @@ impl Op {
     /// The letter that stands for it.
     #[must_use]
     pub const fn letter(self) -> u8 {
+        match self.as_str().as_bytes() {
+            [letter, ..] => *letter,
+            [] => 0,
+        }
+    }
+
+    /// The letter as text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Insert => b'I',
-            Self::Update => b'U',
-            Self::Key => b'K',
-            Self::Delete => b'D',
-            Self::Truncate => b'T',
-            Self::Snapshot => b'S',
+            Self::Insert => "I",
+            Self::Update => "U",
+            Self::Key => "K",
+            Self::Delete => "D",
+            Self::Truncate => "T",
+            Self::Snapshot => "S",
         }
     }
 
@@ -220,4 +229,4 @@ impl ChangeBatch {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,23 +5,24 @@
 //! cell says its own kind. So nothing is bent, refused or lost on the way; a sink that cannot hold such a cell
 //! names the row (I10).
 
+mod builder;
 pub mod mixed;
 
 use std::sync::Arc;
 
-use arrow_array::builder::{BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, PrimitiveBuilder, StringBuilder};
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type, IntervalMonthDayNanoType,
     Time64MicrosecondType, TimestampMicrosecondType, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray, StringArray};
-use arrow_buffer::IntervalMonthDayNano;
-use arrow_schema::DataType;
+use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 
 use crate::cell::{Cell, Interval};
 use crate::decimal::{Decimal, FIXED_SCALE_MAX};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::LogicalType;
+
+pub use builder::ColumnBuilder;
 
 /// Most bytes of text or bytes in one column of one batch: Arrow's offsets are 32-bit.
 pub const COLUMN_BYTES_MAX: usize = i32::MAX as usize;
@@ -136,22 +137,18 @@ impl ColumnData {
     /// Reads an array back that [`ColumnData::to_array`] made for a column of this logical type.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the array is of another type, or a mixed value does not decode.
+    /// [`ErrorKind::Corrupt`] if the array is of another type, or holds what no cell can be: a mixed value of no
+    /// known kind, a decimal that is none, a day or time outside its range.
     pub fn from_array(logical: &LogicalType, mixed: bool, array: &ArrayRef) -> Result<Self> {
         fn down<T: Array + Clone + 'static>(array: &ArrayRef) -> Result<T> {
-            array.as_any().downcast_ref::<T>().cloned().ok_or_else(|| {
-                Error::new(ErrorKind::Corrupt, "a column's array is not of its logical type")
-                    .at("array", array.data_type().to_string())
-            })
+            array.as_any().downcast_ref::<T>().cloned().ok_or_else(|| wrong_type(array))
         }
-        if mixed {
-            let array: BinaryArray = down(array)?;
-            if array.iter().flatten().any(|value| mixed::decode(value).is_none()) {
-                return Err(Error::new(ErrorKind::Corrupt, "a mixed column holds bytes of no known kind"));
-            }
-            return Ok(Self::Mixed(array));
+        let carrier = if mixed { Carrier::Mixed } else { Carrier::of(logical) };
+        // More than the kind of array: also scale, width and zone.
+        if *array.data_type() != carrier.data_type() {
+            return Err(wrong_type(array));
         }
-        Ok(match Carrier::of(logical) {
+        let data = match carrier {
             Carrier::Bool => Self::Bool(down(array)?),
             Carrier::Int => Self::Int(down(array)?),
             Carrier::UInt => Self::UInt(down(array)?),
@@ -168,7 +165,25 @@ impl ColumnData {
             Carrier::Interval => Self::Interval(down(array)?),
             Carrier::Uuid => Self::Uuid(down(array)?),
             Carrier::Mixed => Self::Mixed(down(array)?),
-        })
+        };
+        if (0..array.len()).all(|row| array.is_null(row) || data.holds_cell(row)) {
+            Ok(data)
+        } else {
+            Err(Error::new(ErrorKind::Corrupt, "a column holds a value that its type does not have"))
+        }
+    }
+
+    /// Whether what stands in that row, which is not null, is a cell.
+    fn holds_cell(&self, row: usize) -> bool {
+        match self {
+            Self::Mixed(a) => mixed::decode(a.value(row)).is_some(),
+            Self::DecimalText(a) => Decimal::from_text(a.value(row)).is_some(),
+            Self::Decimal(a) => {
+                a.value(row).unsigned_abs() < 10u128.checked_pow(u32::from(a.precision())).unwrap_or(u128::MAX)
+            }
+            Self::Interval(a) => a.value(row).nanoseconds % 1000 == 0,
+            _ => self.cell(row).is_canonical(),
+        }
     }
 
     /// Whether the cells say their own kinds.
@@ -186,6 +201,16 @@ impl ColumnData {
         rows.iter().try_for_each(|&row| builder.append(self.cell(row)))?;
         Ok(builder.finish())
     }
+}
+
+fn wrong_type(array: &ArrayRef) -> Error {
+    Error::new(ErrorKind::Corrupt, "a column's array is not of its logical type")
+        .at("array", array.data_type().to_string())
+}
+
+/// The Arrow type that carries a logical type while none of its cells is irregular.
+pub(crate) fn data_type(logical: &LogicalType) -> DataType {
+    Carrier::of(logical).data_type()
 }
 
 fn valid(array: &impl Array, row: usize) -> bool {
@@ -213,6 +238,25 @@ enum Carrier {
 }
 
 impl Carrier {
+    fn data_type(&self) -> DataType {
+        match self {
+            Self::Bool => DataType::Boolean,
+            Self::Int => DataType::Int64,
+            Self::UInt => DataType::UInt64,
+            Self::Float32 => DataType::Float32,
+            Self::Float64 => DataType::Float64,
+            Self::Decimal(precision, scale) => DataType::Decimal128(*precision, i8::try_from(*scale).unwrap_or(0)),
+            Self::DecimalText | Self::Text => DataType::Utf8,
+            Self::Bytes | Self::Mixed => DataType::Binary,
+            Self::Date => DataType::Date32,
+            Self::Time => DataType::Time64(TimeUnit::Microsecond),
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::TimestampTz => DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC"))),
+            Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
+            Self::Uuid => DataType::FixedSizeBinary(16),
+        }
+    }
+
     fn of(logical: &LogicalType) -> Self {
         match logical {
             LogicalType::Any => Self::Mixed,
@@ -242,214 +286,6 @@ impl Carrier {
             LogicalType::Uuid => Self::Uuid,
         }
     }
-}
-
-enum Inner {
-    Bool(BooleanBuilder),
-    Int(PrimitiveBuilder<Int64Type>),
-    UInt(PrimitiveBuilder<UInt64Type>),
-    Float32(PrimitiveBuilder<Float32Type>),
-    Float64(PrimitiveBuilder<Float64Type>),
-    Decimal(PrimitiveBuilder<Decimal128Type>, u8, u8),
-    DecimalText(StringBuilder),
-    Text(StringBuilder),
-    Bytes(BinaryBuilder),
-    Date(PrimitiveBuilder<Date32Type>),
-    Time(PrimitiveBuilder<Time64MicrosecondType>),
-    Timestamp(PrimitiveBuilder<TimestampMicrosecondType>),
-    TimestampTz(PrimitiveBuilder<TimestampMicrosecondType>),
-    Interval(PrimitiveBuilder<IntervalMonthDayNanoType>),
-    Uuid(FixedSizeBinaryBuilder),
-    Mixed(BinaryBuilder),
-}
-
-/// Appends cells to one column; reused from batch to batch.
-pub struct ColumnBuilder {
-    inner: Inner,
-    logical: LogicalType,
-    scratch: Vec<u8>,
-    bytes: usize,
-}
-
-impl ColumnBuilder {
-    /// An empty column of that logical type.
-    #[must_use]
-    pub fn new(logical: &LogicalType) -> Self {
-        Self { inner: empty(logical), logical: logical.clone(), scratch: Vec::new(), bytes: 0 }
-    }
-
-    /// Appends one cell. A cell that the logical type cannot hold makes this column mixed until
-    /// [`ColumnBuilder::finish`].
-    ///
-    /// # Errors
-    /// [`ErrorKind::Value`] if the column would pass [`COLUMN_BYTES_MAX`].
-    pub fn append(&mut self, cell: Cell<'_>) -> Result<()> {
-        self.bytes += cell.size();
-        if self.bytes > COLUMN_BYTES_MAX {
-            return Err(Error::new(ErrorKind::Value, "the values of one column of one batch pass 2 GiB"));
-        }
-        if !self.inner.append(cell, &mut self.scratch) {
-            self.become_mixed();
-            self.inner.append(cell, &mut self.scratch);
-        }
-        Ok(())
-    }
-
-    /// Whether an earlier value since the last [`ColumnBuilder::finish`] made this column mixed, or it always is.
-    #[must_use]
-    pub const fn is_mixed(&self) -> bool {
-        matches!(self.inner, Inner::Mixed(_))
-    }
-
-    /// Bytes appended since the last [`ColumnBuilder::finish`].
-    #[must_use]
-    pub const fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Takes the column and starts the next one, of its logical type again.
-    pub fn finish(&mut self) -> ColumnData {
-        self.bytes = 0;
-        let data = self.inner.finish();
-        if data.is_mixed() {
-            self.inner = empty(&self.logical);
-        }
-        data
-    }
-
-    fn become_mixed(&mut self) {
-        let so_far = self.inner.finish();
-        self.inner = Inner::Mixed(BinaryBuilder::new());
-        for row in 0..so_far.len() {
-            self.inner.append(so_far.cell(row), &mut self.scratch);
-        }
-    }
-}
-
-fn empty(logical: &LogicalType) -> Inner {
-    match Carrier::of(logical) {
-        Carrier::Bool => Inner::Bool(BooleanBuilder::new()),
-        Carrier::Int => Inner::Int(PrimitiveBuilder::new()),
-        Carrier::UInt => Inner::UInt(PrimitiveBuilder::new()),
-        Carrier::Float32 => Inner::Float32(PrimitiveBuilder::new()),
-        Carrier::Float64 => Inner::Float64(PrimitiveBuilder::new()),
-        Carrier::Decimal(precision, scale) => {
-            let builder = PrimitiveBuilder::<Decimal128Type>::new();
-            Inner::Decimal(
-                builder.with_data_type(DataType::Decimal128(precision, i8::try_from(scale).unwrap_or(0))),
-                precision,
-                scale,
-            )
-        }
-        Carrier::DecimalText => Inner::DecimalText(StringBuilder::new()),
-        Carrier::Text => Inner::Text(StringBuilder::new()),
-        Carrier::Bytes => Inner::Bytes(BinaryBuilder::new()),
-        Carrier::Date => Inner::Date(PrimitiveBuilder::new()),
-        Carrier::Time => Inner::Time(PrimitiveBuilder::new()),
-        Carrier::Timestamp => Inner::Timestamp(PrimitiveBuilder::new()),
-        Carrier::TimestampTz => Inner::TimestampTz(PrimitiveBuilder::new().with_timezone_opt(Some(Arc::from("UTC")))),
-        Carrier::Interval => Inner::Interval(PrimitiveBuilder::new()),
-        Carrier::Uuid => Inner::Uuid(FixedSizeBinaryBuilder::new(16)),
-        Carrier::Mixed => Inner::Mixed(BinaryBuilder::new()),
-    }
-}
-
-impl Inner {
-    /// Appends the cell unless this array cannot hold it as it is.
-    fn append(&mut self, cell: Cell<'_>, scratch: &mut Vec<u8>) -> bool {
-        match (self, cell) {
-            (Self::Int(b), Cell::Int(v)) => b.append_value(v),
-            (Self::Text(b), Cell::Text(v)) => b.append_value(v),
-            (Self::Float64(b), Cell::Float(v)) => b.append_value(v),
-            (Self::Bytes(b), Cell::Bytes(v)) => b.append_value(v),
-            (Self::Bool(b), Cell::Bool(v)) => b.append_value(v),
-            (Self::Date(b), Cell::Date(v)) => b.append_value(v),
-            (Self::Time(b), Cell::Time(v)) => b.append_value(v),
-            (Self::Timestamp(b), Cell::Timestamp(v)) | (Self::TimestampTz(b), Cell::TimestampTz(v)) => {
-                b.append_value(v);
-            }
-            (Self::UInt(b), Cell::UInt(v)) => b.append_value(v),
-            (Self::UInt(b), Cell::Int(v)) => match u64::try_from(v) {
-                Ok(v) => b.append_value(v),
-                Err(_) => return false,
-            },
-            #[allow(clippy::cast_possible_truncation)]
-            (Self::Float32(b), Cell::Float(v)) => {
-                let single = v as f32;
-                if f64::from(single).to_bits() != v.to_bits() && !v.is_nan() {
-                    return false;
-                }
-                b.append_value(single);
-            }
-            (Self::Decimal(b, precision, scale), Cell::Decimal(v)) => match fixed_as_carried(v, *precision, *scale) {
-                Some(unscaled) => b.append_value(unscaled),
-                None => return false,
-            },
-            (Self::DecimalText(b), Cell::Decimal(v)) => {
-                let mut text = String::new();
-                v.format(&mut text);
-                b.append_value(text);
-            }
-            (Self::Interval(b), Cell::Interval(v)) => match v.us.checked_mul(1000) {
-                Some(ns) => b.append_value(IntervalMonthDayNano::new(v.months, v.days, ns)),
-                None => return false,
-            },
-            (Self::Uuid(b), Cell::Uuid(v)) => return b.append_value(v).is_ok(),
-            (Self::Mixed(b), Cell::Null) => b.append_null(),
-            (Self::Mixed(b), cell) => {
-                scratch.clear();
-                mixed::encode(cell, scratch);
-                b.append_value(&scratch);
-            }
-            (any, Cell::Null) => any.append_null(),
-            _ => return false,
-        }
-        true
-    }
-
-    fn append_null(&mut self) {
-        match self {
-            Self::Bool(b) => b.append_null(),
-            Self::Int(b) => b.append_null(),
-            Self::UInt(b) => b.append_null(),
-            Self::Float32(b) => b.append_null(),
-            Self::Float64(b) => b.append_null(),
-            Self::Decimal(b, ..) => b.append_null(),
-            Self::DecimalText(b) | Self::Text(b) => b.append_null(),
-            Self::Bytes(b) | Self::Mixed(b) => b.append_null(),
-            Self::Date(b) => b.append_null(),
-            Self::Time(b) => b.append_null(),
-            Self::Timestamp(b) | Self::TimestampTz(b) => b.append_null(),
-            Self::Interval(b) => b.append_null(),
-            Self::Uuid(b) => b.append_null(),
-        }
-    }
-
-    fn finish(&mut self) -> ColumnData {
-        match self {
-            Self::Bool(b) => ColumnData::Bool(b.finish()),
-            Self::Int(b) => ColumnData::Int(b.finish()),
-            Self::UInt(b) => ColumnData::UInt(b.finish()),
-            Self::Float32(b) => ColumnData::Float32(b.finish()),
-            Self::Float64(b) => ColumnData::Float64(b.finish()),
-            Self::Decimal(b, ..) => ColumnData::Decimal(b.finish()),
-            Self::DecimalText(b) => ColumnData::DecimalText(b.finish()),
-            Self::Text(b) => ColumnData::Text(b.finish()),
-            Self::Bytes(b) => ColumnData::Bytes(b.finish()),
-            Self::Date(b) => ColumnData::Date(b.finish()),
-            Self::Time(b) => ColumnData::Time(b.finish()),
-            Self::Timestamp(b) => ColumnData::Timestamp(b.finish()),
-            Self::TimestampTz(b) => ColumnData::TimestampTz(b.finish()),
-            Self::Interval(b) => ColumnData::Interval(b.finish()),
-            Self::Uuid(b) => ColumnData::Uuid(b.finish()),
-            Self::Mixed(b) => ColumnData::Mixed(b.finish()),
-        }
-    }
-}
-
-/// The unscaled number, if the column's fixed scale does not take a carried digit away.
-fn fixed_as_carried(value: Decimal<'_>, precision: u8, scale: u8) -> Option<i128> {
-    value.unscaled_at(u16::from(precision), scale)
 }
 
 #[cfg(test)]

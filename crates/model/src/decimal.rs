@@ -1,6 +1,7 @@
 //! Exact decimals: never a float, never a lost digit.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 /// A finite decimal number, borrowed from its column.
 ///
@@ -11,7 +12,7 @@ pub enum Decimal<'a> {
     Fixed {
         /// The digits as one whole number.
         unscaled: i128,
-        /// Digits after the point.
+        /// Digits after the point, at most [`FIXED_SCALE_MAX`].
         scale: u8,
     },
     /// Plain digits, checked by [`Decimal::from_text`]: an optional minus, digits, optionally a point and digits.
@@ -19,6 +20,7 @@ pub enum Decimal<'a> {
 }
 
 /// 10^n for the scales that `i128` can carry.
+#[allow(clippy::indexing_slicing)] // Evaluated by the compiler.
 const POWERS: [i128; 39] = {
     let mut powers = [1i128; 39];
     let mut n = 1;
@@ -75,7 +77,8 @@ impl<'a> Decimal<'a> {
     }
 
     /// The decimal that a double stands for if it is written in the fewest digits that read back as itself:
-    /// `10.1`, not `10.0999999999999996447`. Absent beyond 15 digits, where the way back is no longer exact.
+    /// `10.1`, not `10.0999999999999996447`. Absent beyond 15 digits, where the way back is no longer exact, beyond
+    /// 9 decimals, and for the negative zero, which no decimal is.
     #[must_use]
     pub fn from_f64_short(value: f64) -> Option<Self> {
         // Two decimals are by far the most common; try the small scales by arithmetic before printing.
@@ -137,39 +140,66 @@ impl<'a> Decimal<'a> {
 
     /// Appends the number as carried, with its scale.
     pub fn format(self, out: &mut String) {
-        use std::fmt::Write as _;
-        match self {
-            Self::Text(text) => out.push_str(text),
+        self.write(out);
+    }
+
+    /// As [`Decimal::format`], into anything that takes text and does not fail.
+    pub(crate) fn write(self, out: &mut impl fmt::Write) {
+        let _ = match self {
+            Self::Text(text) => out.write_str(text),
             Self::Fixed { unscaled, scale } => {
-                let digits = unscaled.unsigned_abs();
-                let power = POWERS.get(usize::from(scale)).map_or(1, |p| p.unsigned_abs());
                 let sign = if unscaled < 0 { "-" } else { "" };
-                // Writing to a String cannot fail.
-                let _ = if scale == 0 {
-                    write!(out, "{sign}{digits}")
-                } else {
-                    write!(out, "{sign}{}.{:0width$}", digits / power, digits % power, width = usize::from(scale))
+                let digits = unscaled.unsigned_abs();
+                // Beyond 38 digits after the point none are left before it.
+                let (whole, fraction) = match POWERS.get(usize::from(scale)).map(|p| p.unsigned_abs()) {
+                    Some(power) => (digits / power, digits % power),
+                    None => (0, digits),
                 };
+                match usize::from(scale) {
+                    0 => write!(out, "{sign}{digits}"),
+                    width => write!(out, "{sign}{whole}.{fraction:0width$}"),
+                }
             }
-        }
+        };
     }
 
     /// Appends the canonical form: no leading or trailing zeros, no minus on zero.
     pub fn format_canonical(self, out: &mut String) {
-        let mut text = String::new();
-        self.format(&mut text);
-        let (negative, whole, fraction) = canonical(&text);
-        if negative {
-            out.push('-');
-        }
-        out.push_str(if whole.is_empty() { "0" } else { whole });
-        if !fraction.is_empty() {
-            out.push('.');
-            out.push_str(fraction);
-        }
+        self.write_canonical(out);
+    }
+
+    /// As [`Decimal::format_canonical`], into anything that takes text and does not fail.
+    pub(crate) fn write_canonical(self, out: &mut impl fmt::Write) {
+        let _ = match self {
+            Self::Fixed { mut unscaled, mut scale } => {
+                while scale > 0 && unscaled % 10 == 0 {
+                    (unscaled, scale) = (unscaled / 10, scale - 1);
+                }
+                Self::Fixed { unscaled, scale }.write(out);
+                Ok(())
+            }
+            Self::Text(text) => {
+                let (negative, whole, fraction) = canonical(text);
+                let sign = if negative { "-" } else { "" };
+                let whole = if whole.is_empty() { "0" } else { whole };
+                let point = if fraction.is_empty() { "" } else { "." };
+                write!(out, "{sign}{whole}{point}{fraction}")
+            }
+        };
     }
 }
 
+/// Takes text as bytes.
+pub(crate) struct Utf8<'v>(pub(crate) &'v mut Vec<u8>);
+
+impl fmt::Write for Utf8<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Beyond this many decimals [`Decimal::from_f64_short`] gives up.
 const FAST_SCALES: u8 = 9;
 const FIFTEEN_DIGITS: f64 = 1e15;
 

@@ -112,34 +112,50 @@ impl LogicalType {
                 (true, false) => from_bits < bits,
                 (false, true) => false,
             },
+            // True and false are 1 and 0 wherever there is no bool.
             (Int { .. }, Bool) | (Float64, Float32) => true,
-            (Decimal { precision, scale }, Decimal { precision: p, scale: s }) => match (precision, p) {
-                (None, _) => true,
-                (Some(_), None) => false,
-                (Some(own), Some(other)) => {
-                    let (own_scale, other_scale) = (scale.unwrap_or(0), s.unwrap_or(0));
-                    let whole = |p: u16, s: i16| i32::from(p) - i32::from(s);
-                    other_scale <= own_scale && whole(*other, other_scale) <= whole(*own, own_scale)
+            (Decimal { .. }, Decimal { .. } | Int { .. } | Bool) => match (digits(self), digits(from)) {
+                (Some((own_whole, own_scale)), Some((whole, scale))) => {
+                    let scale_fits = own_scale.is_none_or(|own| scale.is_some_and(|other| other <= own));
+                    let whole_fits = own_whole.is_none_or(|own| whole.is_some_and(|other| other <= own));
+                    scale_fits && whole_fits
                 }
+                _ => false,
             },
-            (Decimal { precision, scale }, Int { bits, .. }) => {
-                let digits: i32 = match bits {
-                    0..=8 => 3,
-                    9..=16 => 5,
-                    17..=24 => 8,
-                    25..=32 => 10,
-                    _ => 20,
-                };
-                precision.is_none_or(|p| i32::from(p) - i32::from(scale.unwrap_or(0)) >= digits)
-            }
             (Text { chars_max }, Text { chars_max: other }) => fits(*chars_max, *other),
             (Text { chars_max: None }, Enum { .. } | LogicalType::Json | LogicalType::Other) => true,
             (Bytes { bytes_max }, Bytes { bytes_max: other }) => fits(*bytes_max, *other),
             (Enum { labels }, Enum { labels: other }) => other.iter().all(|l| labels.contains(l)),
-            (Array(own), Array(other)) => own.holds(other),
+            // An array's text form is that of its elements, so they must be of one kind: `{t,f}` is no `{1,0}`.
+            (Array(own), Array(other)) => {
+                std::mem::discriminant(&**own) == std::mem::discriminant(&**other) && own.holds(other)
+            }
             (own, other) => own == other,
         }
     }
+}
+
+/// Most digits before and after the point of an exact number; absent inside where there is no bound.
+fn digits(of: &LogicalType) -> Option<(Option<i32>, Option<i32>)> {
+    Some(match of {
+        LogicalType::Bool => (Some(1), Some(0)),
+        LogicalType::Int { bits, .. } => {
+            let digits = match bits {
+                0..=8 => 3,
+                9..=16 => 5,
+                17..=24 => 8,
+                25..=32 => 10,
+                _ => 20,
+            };
+            (Some(digits), Some(0))
+        }
+        LogicalType::Decimal { precision: Some(p), scale } => {
+            let scale = i32::from(scale.unwrap_or(0));
+            (Some(i32::from(*p) - scale), Some(scale))
+        }
+        LogicalType::Decimal { precision: None, scale } => (None, scale.map(i32::from)),
+        _ => return None,
+    })
 }
 
 /// Short and readable: `int64`, `decimal(10,2)`, `text(40)`.
@@ -330,6 +346,10 @@ impl TableSchema {
             names
         };
         let key = names(self, &self.key);
+        if key.is_empty() {
+            found.push("the source's table has no key".to_owned());
+            return;
+        }
         let unique = sink.indexes.iter().filter(|i| i.unique).map(|i| &i.columns);
         if !std::iter::once(&sink.key).chain(unique).any(|columns| names(sink, columns) == key) {
             found.push(format!("the sink has no primary key or unique index over exactly ({})", key.join(", ")));
@@ -358,4 +378,4 @@ fn described(column: &Column) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

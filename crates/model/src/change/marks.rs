@@ -102,13 +102,18 @@ impl Bits {
             && self.bytes.get(row * self.width + column / 8).is_some_and(|byte| byte >> (column % 8) & 1 == 1)
     }
 
+    /// One row in its stored form; empty beyond the end.
+    #[must_use]
+    pub fn row(&self, row: usize) -> &[u8] {
+        self.bytes.get(row * self.width..(row + 1) * self.width).unwrap_or_default()
+    }
+
     fn rows(&self) -> usize {
         self.bytes.len().checked_div(self.width).unwrap_or(0)
     }
 
     fn picked(&self, rows: &[usize]) -> Self {
-        let bytes = rows.iter().filter_map(|row| self.bytes.get(row * self.width..(row + 1) * self.width));
-        Self { width: self.width, bytes: bytes.flatten().copied().collect() }
+        Self { width: self.width, bytes: rows.iter().flat_map(|&row| self.row(row)).copied().collect() }
     }
 
     fn projected(&self, columns: &[usize]) -> Self {
@@ -177,7 +182,7 @@ impl Marks {
     pub fn ord(&self, row: usize) -> u64 {
         match &self.ords {
             Some(ords) => ords.get(row).copied().unwrap_or(u64::MAX),
-            None => self.ord_first + row as u64,
+            None => self.ord_first.saturating_add(row as u64),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The bytes of a mixed column's values: one tag byte, then the value.
 
 use crate::cell::{Cell, Interval};
-use crate::decimal::Decimal;
+use crate::decimal::{Decimal, Utf8};
 
 /// First byte of each value of a mixed column. Stored in change logs, so numbers never change.
 pub mod tag {
@@ -48,9 +48,8 @@ pub(super) fn encode(cell: Cell<'_>, out: &mut Vec<u8>) {
         Cell::UInt(v) => put(tag::UINT, &v.to_le_bytes(), out),
         Cell::Float(v) => put(tag::FLOAT, &v.to_le_bytes(), out),
         Cell::Decimal(v) => {
-            let mut text = String::new();
-            v.format(&mut text);
-            put(tag::DECIMAL, text.as_bytes(), out);
+            out.push(tag::DECIMAL);
+            v.write(&mut Utf8(out));
         }
         Cell::Text(v) => put(tag::TEXT, v.as_bytes(), out),
         Cell::BadText(v) => put(tag::BAD_TEXT, v, out),
@@ -72,7 +71,7 @@ pub(super) fn encode(cell: Cell<'_>, out: &mut Vec<u8>) {
 pub(super) fn decode(value: &[u8]) -> Option<Cell<'_>> {
     let (&kind, rest) = value.split_first()?;
     let eight = || rest.try_into().ok().map(i64::from_le_bytes);
-    Some(match kind {
+    let cell = match kind {
         tag::BOOL => Cell::Bool(match rest {
             [0] => false,
             [1] => true,
@@ -100,5 +99,6 @@ pub(super) fn decode(value: &[u8]) -> Option<Cell<'_>> {
         }
         tag::UUID => Cell::Uuid(rest.try_into().ok()?),
         _ => return None,
-    })
+    };
+    cell.is_canonical().then_some(cell)
 }
