@@ -1,1 +1,15 @@
-//! The one integration-test binary.
+//! The one integration-test binary: each further one would link every driver again.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test says what went wrong by failing"
+)]
+
+mod bad_input;
+mod cli;
+mod crash;
+mod real;

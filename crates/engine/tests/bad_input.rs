@@ -1,0 +1,1 @@
+//! Files, arguments and databases that are wrong, and how Syncline says so.

@@ -1,0 +1,1 @@
+//! The real binary killed at named steps, and what the databases hold afterwards.
