@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::measure::{self, Run, median};
-use super::report::{Report, grouped, speed};
+use super::measure::{self, Run};
+use super::report::{Report, grouped, speed, wall_s};
 use super::{RUNS, Setting, data, product};
 use crate::failure::Result;
 
@@ -30,7 +30,7 @@ pub fn run(setting: &Setting, report: &mut Report) -> Result<()> {
         }
         for _ in 0..RUNS {
             for side in &mut sides {
-                side.runs.push(once(setting, side, &source, &truth)?);
+                side.runs.push(once(setting, side, &source, *rows, &truth)?);
             }
         }
         tell(*rows, &sides, report);
@@ -39,7 +39,7 @@ pub fn run(setting: &Setting, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn once(setting: &Setting, side: &Side, source: &Path, truth: &str) -> Result<Run> {
+fn once(setting: &Setting, side: &Side, source: &Path, rows: u64, truth: &str) -> Result<Run> {
     let sink = setting.folder.file("sink.db");
     data::remove(&sink)?;
     measure::settle()?;
@@ -49,21 +49,19 @@ fn once(setting: &Setting, side: &Side, source: &Path, truth: &str) -> Result<Ru
         return Err(format!("{} did not copy all of it:\n{truth}{copied}", side.name).into());
     }
     let bytes = fs::metadata(&sink).map_or(0, |file| file.len());
-    println!("  {}: {:.2} s, {:.2} CPU s, {} bytes", side.name, run.wall_s, run.cpu_s, grouped(bytes));
+    println!("  {}: {}, {} bytes", side.name, speed(rows, &[run]), grouped(bytes));
     data::remove(&sink)?;
     Ok(run)
 }
 
 fn tell(rows: u64, sides: &[Side], report: &mut Report) {
-    let wall = |side: &Side| median(side.runs.iter().map(|run| run.wall_s).collect());
-    let cpu = |side: &Side| median(side.runs.iter().map(|run| run.cpu_s).collect());
     for side in sides {
-        let value = format!("{}, {:.2} CPU s", speed(rows, wall(side)), cpu(side));
-        report.line(rows, side.name, value, "");
+        report.line(rows, side.name, speed(rows, &side.runs), "");
     }
     let [whole, by_row, ours] = sides else { return };
-    report.line(rows, "ratio to INSERT … SELECT *", format!("{:.2}", wall(whole) / wall(ours)), "≥ 0.6");
-    report.line(rows, "ratio to row by row", format!("{:.2}", wall(by_row) / wall(ours)), "");
+    let ratio = |yardstick: &Side| format!("{:.2}", wall_s(&yardstick.runs) / wall_s(&ours.runs));
+    report.line(rows, "ratio to INSERT … SELECT *", ratio(whole), "≥ 0.6");
+    report.line(rows, "ratio to row by row", ratio(by_row), "");
 }
 
 /// The best that SQLite can do: between two equal tables it moves the bytes of a row without looking into them.

@@ -22,6 +22,9 @@ pub struct Run {
     pub cpu_s: f64,
     /// The most memory that was ever resident.
     pub peak_kib: u64,
+    /// How many cores everything else on the machine kept busy meanwhile. Well above 0, the run says little: a
+    /// program with two threads then loses more than one with a single thread.
+    pub others_cores: f64,
 }
 
 /// Runs it to its end. What it prints goes to a file beside the data and is shown if it fails.
@@ -30,10 +33,11 @@ pub fn run(command: &mut Command, log: &Path) -> Result<Run> {
     let file = |wrong| format!("cannot write {}: {wrong}", log.display());
     let output = File::create(log).map_err(file)?;
     let errors = output.try_clone().map_err(file)?;
+    let busy = busy_s();
     let started = Instant::now();
     let command = command.stdin(Stdio::null()).stdout(output).stderr(errors);
     let mut child = command.spawn().map_err(|err| format!("cannot start `{line}`: {err}"))?;
-    let mut run = Run { wall_s: 0.0, cpu_s: 0.0, peak_kib: 0 };
+    let mut run = Run { wall_s: 0.0, cpu_s: 0.0, peak_kib: 0, others_cores: 0.0 };
     let status = loop {
         look(child.id(), &mut run);
         if let Some(status) = child.try_wait().map_err(|err| format!("cannot wait for `{line}`: {err}"))? {
@@ -42,6 +46,7 @@ pub fn run(command: &mut Command, log: &Path) -> Result<Run> {
         thread::sleep(LOOK_EVERY);
     };
     run.wall_s = started.elapsed().as_secs_f64();
+    run.others_cores = ((busy_s() - busy - run.cpu_s) / run.wall_s).max(0.0);
     if !status.success() {
         let printed = fs::read_to_string(log).unwrap_or_default();
         return Err(format!("`{line}` failed: {status}\n{}", printed.trim_end()).into());
@@ -71,6 +76,18 @@ fn cpu_s(stat: &str) -> Option<f64> {
     let user: f64 = times.next()?.parse().ok()?;
     let system: f64 = times.next()?.parse().ok()?;
     Some((user + system) / TICKS_PER_SECOND)
+}
+
+/// What all processors together have worked since the machine started.
+fn busy_s() -> f64 {
+    fs::read_to_string("/proc/stat").ok().and_then(|text| all_cpus_s(&text)).unwrap_or(0.0)
+}
+
+/// The first line holds user, nice, system, idle, waiting, interrupts twice, and what other guests took.
+fn all_cpus_s(stat: &str) -> Option<f64> {
+    let fields: Vec<f64> = stat.lines().next()?.split_whitespace().skip(1).flat_map(str::parse).collect();
+    let [user, nice, system, _, _, hard, soft, stolen, ..] = fields.as_slice() else { return None };
+    Some((user + nice + system + hard + soft + stolen) / TICKS_PER_SECOND)
 }
 
 /// Lets what earlier runs left to the kernel reach the disk, so that the next run does not pay for it.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::measure::{Run, median};
+
 pub struct Report {
     name: &'static str,
     does: &'static str,
@@ -32,8 +34,17 @@ impl fmt::Display for Report {
     }
 }
 
-pub fn speed(rows: u64, wall_s: f64) -> String {
-    format!("{} rows/s, {wall_s:.2} s", grouped((rows as f64 / wall_s) as u64))
+/// Several runs of one program in one line, each figure its own median.
+pub fn speed(rows: u64, runs: &[Run]) -> String {
+    let middle = |figure: fn(&Run) -> f64| median(runs.iter().map(figure).collect());
+    let wall_s = wall_s(runs);
+    let per_second = grouped((rows as f64 / wall_s) as u64);
+    let (cpu_s, others) = (middle(|run| run.cpu_s), middle(|run| run.others_cores));
+    format!("{per_second} rows/s, {wall_s:.2} s, {cpu_s:.2} CPU s, others {others:.1} cores")
+}
+
+pub fn wall_s(runs: &[Run]) -> f64 {
+    median(runs.iter().map(|run| run.wall_s).collect())
 }
 
 /// 5000000 as 5 000 000.

@@ -6,6 +6,7 @@ fn the_kernel_is_understood() {
     assert_eq!(peak_kib("Name:\tx\n"), None);
     let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194560 0 0 0 0 150 50 0 0 20 0 1 0 1 1 1";
     assert_eq!(cpu_s(stat), Some(2.0));
+    assert_eq!(all_cpus_s("cpu  100 50 50 9999 8888 20 30 50 0 0\ncpu0 1 2 3\n"), Some(3.0));
 }
 
 #[test]
