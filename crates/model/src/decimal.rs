@@ -81,10 +81,7 @@ impl<'a> Decimal<'a> {
     /// 9 decimals, and for the negative zero, which no decimal is.
     #[must_use]
     pub fn from_f64_short(value: f64) -> Option<Self> {
-        // Two decimals are by far the most common; try the small scales by arithmetic before printing.
-        for scale in 0..=FAST_SCALES {
-            #[allow(clippy::cast_precision_loss)]
-            let power = POWERS.get(usize::from(scale)).map_or(1.0, |p| *p as f64);
+        for (scale, &power) in (0u8..).zip(&FLOAT_POWERS) {
             let shifted = (value * power).round();
             if shifted.abs() < FIFTEEN_DIGITS && shifted / power == value {
                 // A negative zero has no decimal.
@@ -92,7 +89,7 @@ impl<'a> Decimal<'a> {
                     return None;
                 }
                 #[allow(clippy::cast_possible_truncation)]
-                return Some(Self::Fixed { unscaled: shifted as i128, scale });
+                return Some(Self::Fixed { unscaled: i128::from(shifted as i64), scale });
             }
         }
         None
@@ -101,12 +98,19 @@ impl<'a> Decimal<'a> {
     /// The double from which [`Decimal::from_f64_short`] makes this number; absent if there is none.
     #[must_use]
     pub fn to_f64_exact(self) -> Option<f64> {
-        let Self::Fixed { unscaled, scale } = self.trimmed()? else { return None };
-        if scale > FAST_SCALES || unscaled.unsigned_abs() >= FIFTEEN_DIGITS as u128 {
-            return None;
+        // Both are exact as doubles, so their quotient is the double nearest to the decimal.
+        let exact = |unscaled: i128, scale: u8| {
+            let digits = i64::try_from(unscaled).ok().filter(|digits| digits.unsigned_abs() < FIFTEEN_DIGITS as u64)?;
+            #[allow(clippy::cast_precision_loss)]
+            Some(digits as f64 / FLOAT_POWERS.get(usize::from(scale))?)
+        };
+        if let Self::Fixed { unscaled, scale } = self
+            && let Some(value) = exact(unscaled, scale)
+        {
+            return Some(value);
         }
-        #[allow(clippy::cast_precision_loss)]
-        Some(unscaled as f64 / *POWERS.get(usize::from(scale))? as f64)
+        let Decimal::Fixed { unscaled, scale } = self.trimmed()? else { return None };
+        exact(unscaled, scale)
     }
 
     /// The whole number, if it is one.
@@ -115,6 +119,10 @@ impl<'a> Decimal<'a> {
         match self {
             Self::Fixed { unscaled, scale } => {
                 let power = *POWERS.get(usize::from(scale))?;
+                // 64-bit division is many times faster, and nearly all decimals fit.
+                if let (Ok(digits), Ok(power)) = (i64::try_from(unscaled), i64::try_from(power)) {
+                    return (digits % power == 0).then(|| digits / power);
+                }
                 (unscaled % power == 0).then(|| i64::try_from(unscaled / power).ok())?
             }
             Self::Text(_) => self.trimmed()?.to_i64_exact(),
@@ -200,7 +208,8 @@ impl fmt::Write for Utf8<'_> {
 }
 
 /// Beyond this many decimals [`Decimal::from_f64_short`] gives up.
-const FAST_SCALES: u8 = 9;
+/// The scales whose powers are tried on doubles; each is exact as a double.
+const FLOAT_POWERS: [f64; 10] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 const FIFTEEN_DIGITS: f64 = 1e15;
 
 impl PartialEq for Decimal<'_> {

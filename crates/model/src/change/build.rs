@@ -84,6 +84,8 @@ pub struct TableBuilder {
     before: Vec<ColumnBuilder>,
     changes: Vec<ChangeBuf>,
     rows: usize,
+    /// Counted along, since the budget is asked after every row.
+    bytes: usize,
 }
 
 impl TableBuilder {
@@ -91,7 +93,7 @@ impl TableBuilder {
     #[must_use]
     pub fn new(schema: Arc<TableSchema>) -> Self {
         let columns = || schema.columns.iter().map(|c| ColumnBuilder::new(&c.logical)).collect();
-        Self { after: columns(), before: columns(), schema, changes: Vec::new(), rows: 0 }
+        Self { after: columns(), before: columns(), schema, changes: Vec::new(), rows: 0, bytes: 0 }
     }
 
     /// Rows so far.
@@ -103,7 +105,7 @@ impl TableBuilder {
     /// Bytes of cells so far.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.after.iter().chain(&self.before).map(ColumnBuilder::bytes).sum()
+        self.bytes
     }
 
     /// Appends one snapshot row, asking for each column's cell in turn. After an error the rows so far are of no
@@ -116,7 +118,9 @@ impl TableBuilder {
         mut cell: impl FnMut(usize) -> Result<Cell<'c>, E>,
     ) -> Result<(), E> {
         for (i, column) in self.after.iter_mut().enumerate() {
-            column.append(cell(i)?)?;
+            let cell = cell(i)?;
+            self.bytes += cell.size();
+            column.append(cell)?;
         }
         self.rows += 1;
         Ok(())
@@ -135,7 +139,9 @@ impl TableBuilder {
         change.before.resize(self.before.len(), None);
         for (columns, image) in [(&mut self.after, &change.after), (&mut self.before, &change.before)] {
             for (column, cell) in columns.iter_mut().zip(image) {
-                column.append(cell.as_ref().map_or(Cell::Null, CellBuf::as_cell))?;
+                let cell = cell.as_ref().map_or(Cell::Null, CellBuf::as_cell);
+                self.bytes += cell.size();
+                column.append(cell)?;
             }
         }
         self.changes.push(change);
@@ -149,6 +155,7 @@ impl TableBuilder {
     /// [`ErrorKind::Bug`] if other changes were pushed as well.
     pub fn finish_snapshot(&mut self, ord_first: u64) -> Result<TableChanges> {
         let after = self.after.iter_mut().map(ColumnBuilder::finish).collect();
+        self.bytes = 0;
         TableChanges::new(self.schema.clone(), std::mem::take(&mut self.rows), after, Marks::snapshot(ord_first))
     }
 
@@ -182,6 +189,7 @@ impl TableBuilder {
             before: self.before.iter_mut().map(ColumnBuilder::finish).collect(),
         };
         let after = self.after.iter_mut().map(ColumnBuilder::finish).collect();
+        self.bytes = 0;
         TableChanges::new(self.schema.clone(), std::mem::take(&mut self.rows), after, marks)
     }
 }

@@ -1,14 +1,18 @@
 //! How changes become statements on one table.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection};
 use syncline_model::change::Op;
 use syncline_model::{Cell, Error, ErrorKind, Result, TableChanges, TableSchema};
 
 use std::sync::Arc;
 
-use super::types::{self, Affinity};
+use super::types::{self, Affinity, Bound, Stored};
 use super::{catalog, ddl, failed, quoted};
 use crate::connector::WriteReport;
+
+/// SQLite allows a null in a key; a copy could only double such a row.
+const NULL_KEY: &str = "a key column without a value finds no row again";
 
 /// One table of an open sink.
 pub struct TableSink {
@@ -146,9 +150,24 @@ impl Open<'_> {
         let replace = self.table.held_rows != Some(false);
         let mut stmt = prepare(self.conn, self.table, &self.table.insert_sql(replace))?;
         let mut scratch = Vec::new();
+        let columns: Vec<_> = self
+            .table
+            .written
+            .iter()
+            .filter_map(|&(c, affinity)| changes.columns().get(c).map(|data| (c, Stored::of(data, affinity))))
+            .collect();
         for row in 0..changes.rows() {
             self.table.rows += 1;
-            insert(self.table, &mut stmt, changes, row, &mut scratch)?;
+            for (i, (column, stored)) in columns.iter().enumerate() {
+                match stored.at(row, &mut scratch) {
+                    Ok(Bound(ValueRef::Null)) if self.table.schema.key.contains(column) => {
+                        return Err(self.table.refuse(*column, NULL_KEY, Cell::Null));
+                    }
+                    Ok(bound) => stmt.raw_bind_parameter(i + 1, bound).map_err(|e| refused(self.table, e))?,
+                    Err(reason) => return Err(self.table.refuse(*column, reason, changes.cell(row, *column))),
+                }
+            }
+            stmt.raw_execute().map_err(|e| refused(self.table, e))?;
         }
         report.rows += changes.rows() as u64;
         Ok(())
@@ -265,9 +284,8 @@ fn bind(
     cell: Cell<'_>,
     scratch: &mut Vec<u8>,
 ) -> Result<()> {
-    // A key with a null finds no row again: SQLite allows it, a copy could only double it.
     if cell.is_null() && table.schema.key.contains(&column) {
-        return Err(table.refuse(column, "a key column without a value finds no row again", cell));
+        return Err(table.refuse(column, NULL_KEY, cell));
     }
     let bound = types::stored(cell, affinity, scratch).map_err(|reason| table.refuse(column, reason, cell))?;
     stmt.raw_bind_parameter(place, bound).map_err(|e| refused(table, e))

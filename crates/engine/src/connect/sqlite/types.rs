@@ -4,7 +4,9 @@
 //! to a value on its way in; <https://www.sqlite.org/datatype3.html>). A stored value becomes a cell of the
 //! logical type only if it comes back as the very same storage; anything else stays as it is stored.
 
+use arrow_array::{Array, BinaryArray, Float64Array, Int64Array, StringArray};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use syncline_model::column::ColumnData;
 use syncline_model::decimal::Decimal;
 use syncline_model::temporal;
 use syncline_model::{Cell, LogicalType};
@@ -232,6 +234,41 @@ pub fn stored<'a>(cell: Cell<'a>, affinity: Affinity, scratch: &'a mut Vec<u8>) 
         }
     };
     if keeps(affinity, bound) { Ok(Bound(bound)) } else { Err("the column's affinity would change the value's type") }
+}
+
+/// A batch's column on its way into a column of the sink: straight from the array where cell and storage are the same
+/// thing, else cell by cell.
+pub enum Stored<'a> {
+    Int(&'a Int64Array),
+    Float(&'a Float64Array),
+    Text(&'a StringArray),
+    Bytes(&'a BinaryArray),
+    Cells(&'a ColumnData, Affinity),
+}
+
+impl<'a> Stored<'a> {
+    pub fn of(data: &'a ColumnData, affinity: Affinity) -> Self {
+        match (data, affinity) {
+            (ColumnData::Int(array), Affinity::Numeric | Affinity::Blob) => Self::Int(array),
+            (ColumnData::Float64(array), Affinity::Real | Affinity::Blob) => Self::Float(array),
+            (ColumnData::Text(array), Affinity::Text | Affinity::Blob) => Self::Text(array),
+            (ColumnData::Bytes(array), _) => Self::Bytes(array),
+            (data, affinity) => Self::Cells(data, affinity),
+        }
+    }
+
+    /// The stored form of one row's cell; see [`stored`].
+    pub fn at<'s>(&'s self, row: usize, scratch: &'s mut Vec<u8>) -> Result<Bound<'s>, &'static str> {
+        let value = match self {
+            Self::Int(array) if array.is_valid(row) => ValueRef::Integer(array.value(row)),
+            Self::Float(array) if array.is_valid(row) => return stored(Cell::Float(array.value(row)), Affinity::Real, scratch),
+            Self::Text(array) if array.is_valid(row) => ValueRef::Text(array.value(row).as_bytes()),
+            Self::Bytes(array) if array.is_valid(row) => ValueRef::Blob(array.value(row)),
+            Self::Cells(data, affinity) => return stored(data.cell(row), *affinity, scratch),
+            _ => ValueRef::Null,
+        };
+        Ok(Bound(value))
+    }
 }
 
 /// Whether a column of that affinity stores the value as it is.
