@@ -13,3 +13,4 @@ mod bad_input;
 mod cli;
 mod crash;
 mod real;
+mod support;
