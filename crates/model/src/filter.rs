@@ -27,6 +27,12 @@ use literal::Literal;
 
 /// Longest accepted filter text.
 pub const FILTER_BYTES_MAX: usize = 16 * 1024;
+/// Most names, keywords and operators of a filter; the values in an `IN` list do not count.
+pub const FILTER_WORDS_MAX: usize = 1500;
+
+/// How deep parentheses and operators may nest. Without optimisation the parser takes 70 KB of stack for each level,
+/// and a thread may have no more than 2 MiB.
+pub const FILTER_DEPTH_MAX: usize = 16;
 
 /// A condition on the columns of one table.
 #[derive(Debug, Clone)]

@@ -25,7 +25,7 @@ fn number() -> impl Strategy<Value = CellBuf> {
         Just(f64::NEG_INFINITY),
         Just(5e-324),
         Just(f64::MAX),
-        Just(9.223_372_036_854_775_8e18),
+        Just(9.223_372_036_854_776e18),
         Just(9_007_199_254_740_992.0),
         Just(1.844_674_407_370_955_2e19),
         any::<f64>(),

@@ -24,7 +24,7 @@ use crate::change::{At, Bits, Marks, Op, TableChanges, Uniform};
 use crate::column::{ColumnData, data_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::origin::Origin;
-use crate::schema::TableSchema;
+use crate::schema::{LogicalType, TableSchema};
 use crate::stamp::Stamp;
 
 /// The change columns, in their order after the table's own columns.
@@ -104,11 +104,9 @@ fn refused(e: arrow_schema::ArrowError) -> Error {
 fn field(schema: &TableSchema, column: usize, data: Option<&ColumnData>) -> Option<Field> {
     let column = schema.columns.get(column)?;
     let kind = data.map_or_else(|| data_type(&column.logical), |data| data.array().data_type().clone());
+    let mixed = data.map_or(column.logical == LogicalType::Any, ColumnData::is_mixed);
     let field = Field::new(&*column.name, kind, true);
-    Some(match data {
-        Some(data) if data.is_mixed() => field.with_metadata([(MIXED.to_owned(), "true".to_owned())]),
-        _ => field,
-    })
+    Some(if mixed { field.with_metadata([(MIXED.to_owned(), "true".to_owned())]) } else { field })
 }
 
 /// All nulls if no before image is known.

@@ -154,8 +154,11 @@ impl TableBuilder {
     /// # Errors
     /// [`ErrorKind::Bug`] if other changes were pushed as well.
     pub fn finish_snapshot(&mut self, ord_first: u64) -> Result<TableChanges> {
+        if !self.changes.is_empty() {
+            return Err(Error::new(ErrorKind::Bug, "changes were pushed between the rows of a snapshot")
+                .at("table", self.schema.name.to_string()));
+        }
         let after = self.after.iter_mut().map(ColumnBuilder::finish).collect();
-        self.bytes = 0;
         TableChanges::new(self.schema.clone(), std::mem::take(&mut self.rows), after, Marks::snapshot(ord_first))
     }
 

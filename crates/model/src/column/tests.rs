@@ -14,11 +14,12 @@ use crate::decimal::Decimal;
 use crate::error::ErrorKind;
 use crate::schema::LogicalType;
 use crate::schema::tests::logical;
+use crate::temporal::{DATE_MAX, DATE_MIN, DAY_US, TIMESTAMP_MAX, TIMESTAMP_MIN};
 
 /// A cell that the type holds in its own array; most columns hold nothing else.
 fn regular(of: &LogicalType) -> BoxedStrategy<CellBuf> {
-    let matches =
-        |wanted: fn(&Cell<'_>) -> bool| cell().prop_filter("of that kind", move |c| wanted(&c.as_cell())).boxed();
+    let plain = |cell: Cell<'static>| CellBuf::Plain(cell);
+    let us = || TIMESTAMP_MIN..=TIMESTAMP_MAX;
     match of {
         LogicalType::Bool => any::<bool>().prop_map(|v| CellBuf::Plain(Cell::Bool(v))).boxed(),
         LogicalType::Int { bits: 64, signed: false } => {
@@ -27,12 +28,19 @@ fn regular(of: &LogicalType) -> BoxedStrategy<CellBuf> {
         LogicalType::Int { .. } => any::<i64>().prop_map(CellBuf::from).boxed(),
         LogicalType::Float32 => any::<f32>().prop_map(|v| CellBuf::Plain(Cell::Float(f64::from(v)))).boxed(),
         LogicalType::Float64 => any::<f64>().prop_map(|v| CellBuf::Plain(Cell::Float(v))).boxed(),
-        LogicalType::Decimal { .. } => matches(|c| matches!(c, Cell::Decimal(_))),
-        LogicalType::Bytes { .. } => matches(|c| matches!(c, Cell::Bytes(_))),
-        LogicalType::Date => matches(|c| matches!(c, Cell::Date(_))),
-        LogicalType::Time => matches(|c| matches!(c, Cell::Time(_))),
-        LogicalType::Timestamp => matches(|c| matches!(c, Cell::Timestamp(_))),
-        LogicalType::TimestampTz => matches(|c| matches!(c, Cell::TimestampTz(_))),
+        LogicalType::Decimal { .. } => prop_oneof![
+            (-99_999i128..99_999, 0u8..6)
+                .prop_map(move |(unscaled, scale)| plain(Cell::Decimal(Decimal::Fixed { unscaled, scale }))),
+            r"-?[0-9]{1,30}(\.[0-9]{1,30})?".prop_map(|t| CellBuf::Decimal(t.into())),
+        ]
+        .boxed(),
+        LogicalType::Bytes { .. } => {
+            prop::collection::vec(any::<u8>(), 0..5).prop_map(|b| CellBuf::Bytes(b.into())).boxed()
+        }
+        LogicalType::Date => (DATE_MIN..=DATE_MAX).prop_map(move |v| plain(Cell::Date(v))).boxed(),
+        LogicalType::Time => (0..DAY_US).prop_map(move |v| plain(Cell::Time(v))).boxed(),
+        LogicalType::Timestamp => us().prop_map(move |v| plain(Cell::Timestamp(v))).boxed(),
+        LogicalType::TimestampTz => us().prop_map(move |v| plain(Cell::TimestampTz(v))).boxed(),
         LogicalType::Interval => any::<(i32, i32, i32)>()
             .prop_map(|(months, days, us)| CellBuf::Plain(Cell::Interval(Interval { months, days, us: us.into() })))
             .boxed(),

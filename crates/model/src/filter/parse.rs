@@ -2,11 +2,11 @@
 
 use sqlparser::ast::{BinaryOperator, Expr, Ident, UnaryOperator, Value};
 use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::Token;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::literal::{Literal, Raw};
-use super::{Comparison, Condition, FILTER_BYTES_MAX, Truth};
+use super::{Comparison, Condition, FILTER_BYTES_MAX, FILTER_DEPTH_MAX, FILTER_WORDS_MAX, Truth};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pattern::no_such_column;
 use crate::schema::{LogicalType, TableSchema};
@@ -26,8 +26,29 @@ pub(super) fn condition(text: &str, schema: &TableSchema) -> Result<Condition> {
         return Err(Error::new(ErrorKind::Config, format!("a filter is longer than {FILTER_BYTES_MAX} bytes"))
             .hint("put the rows that are wanted into a column or a view of the source"));
     }
-    let unreadable = |e| refused("the filter is not a condition").caused_by(e);
-    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(text).map_err(unreadable)?;
+    let unreadable = |e: ParserError| match e {
+        ParserError::RecursionLimitExceeded => {
+            Error::new(ErrorKind::Config, format!("a filter nests deeper than {FILTER_DEPTH_MAX}"))
+                .hint("write parentheses only where they are needed")
+        }
+        e => refused("the filter is not a condition").caused_by(e),
+    };
+    let dialect = GenericDialect {};
+    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|e| unreadable(e.into()))?;
+    // The parser bounds how deep parentheses nest, but a long chain of operators is a deep tree as well, and
+    // dropping it takes stack. What lists are made of does not nest.
+    let flat = |token: &Token| {
+        use Token::{Comma, LParen, Number, RParen, SingleQuotedString, Whitespace};
+        matches!(token, Comma | LParen | RParen | Number(..) | SingleQuotedString(_) | Whitespace(_))
+    };
+    if tokens.iter().filter(|t| !flat(&t.token)).count() > FILTER_WORDS_MAX {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("a filter has more than {FILTER_WORDS_MAX} words and operators"),
+        )
+        .hint("IN takes a list of any length in one comparison"));
+    }
+    let mut parser = Parser::new(&dialect).with_recursion_limit(FILTER_DEPTH_MAX).with_tokens_with_locations(tokens);
     let expr = parser.parse_expr().map_err(unreadable)?;
     if parser.peek_token_ref().token != Token::EOF {
         return Err(refused("the filter goes on after the end of its condition"));
