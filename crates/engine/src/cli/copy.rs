@@ -129,6 +129,9 @@ pub fn conclude(context: &Context, job: &Job, report: &JobReport) -> Outcome {
 
 fn summary(context: &Context, from: &str, lane: &LaneReport) {
     let out = context.out;
+    if lane.tables.iter().all(|t| t.state == TableState::Waiting) {
+        return;
+    }
     out.line(format!("{from} → {}", lane.name));
     let mut rows = vec![["table", "state", "rows", "seconds", "rows/s"].map(str::to_owned).to_vec()];
     rows.extend(lane.tables.iter().map(table_line));

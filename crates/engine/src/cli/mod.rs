@@ -147,12 +147,12 @@ impl Context {
 
     /// The database that a word on the command line means.
     fn endpoint(&self, plan: Option<&Plan>, word: &str) -> Result<Endpoint> {
-        let mut endpoint = registry::open(&config::name_or_url(plan, word)?)?;
+        let mut spec = config::name_or_url(plan, word)?;
         // A file is called what the user called it.
-        if let Some(path) = endpoint.name.strip_prefix("sqlite:") {
-            endpoint.name = path.to_owned();
+        if let Some(path) = spec.name.strip_prefix("sqlite:") {
+            spec.name = path.to_owned();
         }
-        Ok(endpoint)
+        registry::open(&spec)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::connector::{Budget, Read, Source};
 
 /// One side's rows of one table, in key order.
 struct Rows<'s> {
+    name: &'s str,
     source: &'s mut dyn Source,
     budget: Budget,
     batch: Option<TableChanges>,
@@ -20,8 +21,8 @@ struct Rows<'s> {
 }
 
 impl<'s> Rows<'s> {
-    fn new(source: &'s mut dyn Source, budget: Budget) -> Self {
-        Self { source, budget, batch: None, row: 0, ends: false, rows: 0, last_key: None }
+    fn new(name: &'s str, source: &'s mut dyn Source, budget: Budget) -> Self {
+        Self { name, source, budget, batch: None, row: 0, ends: false, rows: 0, last_key: None }
     }
 
     /// The current row, if there is one in memory.
@@ -39,7 +40,7 @@ impl<'s> Rows<'s> {
                     self.keep_last_key();
                     self.batch = batch.tables.into_iter().next();
                     self.rows += self.batch.as_ref().map_or(0, |b| b.rows() as u64);
-                    self.check_order()?;
+                    self.check_order().map_err(|e| e.at("connection", self.name))?;
                 }
                 Read::Idle => {}
                 Read::End => return Err(Error::new(ErrorKind::Bug, "a source ended in the middle of a table")),
@@ -93,11 +94,11 @@ pub async fn table(
     let mut result = TableResult::new(pair.name.clone());
     result.structure.clone_from(&pair.structure);
     result.key = pair.a.key_columns().map(|c| c.name.clone()).collect();
-    let (mut a, mut b) = (Rows::new(a, what.budget), Rows::new(b, what.budget));
+    let (mut a, mut b) = (Rows::new(&what.a.name, a, what.budget), Rows::new(&what.b.name, b, what.budget));
     loop {
         let (filled_a, filled_b) = tokio::join!(a.fill(), b.fill());
-        filled_a.map_err(|e| e.at("connection", &*what.a.name))?;
-        filled_b.map_err(|e| e.at("connection", &*what.b.name))?;
+        filled_a?;
+        filled_b?;
         if a.here().is_none() && b.here().is_none() {
             break;
         }

@@ -151,7 +151,7 @@ pub async fn compare(what: &Comparison, compared: &Compared) -> Result<Vec<Table
 /// Finds out which tables both sides have, and in which columns.
 async fn pair_up(what: &Comparison) -> Result<(Vec<TableResult>, Vec<Pair>)> {
     let (a, b) = tokio::join!(what.a.connector.describe(&what.selection), what.b.connector.describe(&what.selection));
-    let (a, b) = (a.map_err(|e| e.at("connection", &*what.a.name))?, b.map_err(|e| e.at("connection", &*what.b.name))?);
+    let (a, b) = (a?, b?);
     let names: BTreeSet<TableName> = a.tables.iter().chain(&b.tables).map(|t| t.name.clone()).collect();
     let all: Vec<_> = names.iter().cloned().collect();
     if let Some(unmatched) = what.selection.unmatched(&all, None).first() {

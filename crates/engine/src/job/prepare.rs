@@ -136,17 +136,18 @@ fn rule_for(job: &Job, table: &TableName) -> Result<Rule> {
 
 fn named_tables_exist(job: &Job, description: &crate::connector::Description) -> Result<()> {
     let there: Vec<TableName> = description.tables.iter().map(|t| t.name.clone()).collect();
-    for unmatched in job.selection.unmatched(&there, None) {
-        let named = job.selection.include.iter().find(|p| p.to_string() == unmatched.pattern);
-        let left_out = description.skipped.iter().find(|(t, _)| named.is_some_and(|p| p.matches(t, None)));
-        if let Some((table, reason)) = left_out {
-            return Err(Error::new(ErrorKind::Schema, format!("{table} cannot be copied: {reason}"))
-                .at("source", &*job.from.name)
-                .hint("name tables, not views; the sink can have the view over them"));
-        }
-        return Err(Error::new(ErrorKind::NotFound, unmatched.to_string()).at("source", &*job.from.name));
-    }
-    Ok(())
+    // One mistake at a time: the first is named.
+    let Some(unmatched) = job.selection.unmatched(&there, None).into_iter().next() else { return Ok(()) };
+    let named = job.selection.include.iter().find(|p| p.to_string() == unmatched.pattern);
+    let left_out = description.skipped.iter().find(|(t, _)| named.is_some_and(|p| p.matches(t, None)));
+    Err(match left_out {
+        Some((table, reason)) => Error::new(ErrorKind::Schema, format!("{table} cannot be copied: {reason}"))
+            .at("source", &*job.from.name)
+            .hint("name tables, not views; the sink can have the view over them"),
+        None => Error::new(ErrorKind::NotFound, unmatched.to_string())
+            .at("source", &*job.from.name)
+            .hint(format!("`syncline check {}` lists the tables", job.from.name)),
+    })
 }
 
 fn refuse_keyless(mut keyless: Vec<(String, Error)>) -> Result<()> {

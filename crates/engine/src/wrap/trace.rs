@@ -1,4 +1,6 @@
 //! Spans: the span tree is the data path. Names and counts only, never a cell or a secret (I15).
+//!
+//! Here an error also learns at which connection it happened: connectors do not know what they are called.
 
 use std::sync::Arc;
 
@@ -27,15 +29,15 @@ impl Trace {
     }
 }
 
-/// A call within its span; its error is noted there once, and returned.
+/// A call within its span; its error is noted there and returned with the connection's name.
 macro_rules! span {
     ($name:literal, $connection:expr, $call:expr) => {{
         let span = tracing::debug_span!($name, connection = &*$connection);
         let outcome = $call.instrument(span.clone()).await;
-        if let Err(error) = &outcome {
+        outcome.map_err(|error| {
             span.in_scope(|| tracing::debug!(error = %error, "failed"));
-        }
-        outcome
+            error.at("connection", &*$connection)
+        })
     }};
 }
 

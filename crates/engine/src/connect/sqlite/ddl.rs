@@ -72,7 +72,8 @@ pub fn create_table(table: &TableSchema) -> String {
         if autoincrement && table.key == [i] {
             part.push_str(" PRIMARY KEY AUTOINCREMENT");
         }
-        if !column.nullable && !(rowid_alias && table.key == [i]) {
+        let is_rowid = rowid_alias && table.key == [i];
+        if !column.nullable && !is_rowid {
             part.push_str(" NOT NULL");
         }
         // A generated column arrives as a value and stays one: the formula is not known here.

@@ -51,11 +51,6 @@ impl Sqlite {
         format!("sqlite:{}", path.unwrap_or_else(|_| self.path.clone()).display())
     }
 
-    async fn blocking<T: Send + 'static>(&self, f: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
-        let own = self.clone();
-        on_thread(move || f(&own).map_err(|e| e.at("database", own.path.display().to_string()))).await
-    }
-
     fn open(&self, access: Access) -> Result<Connection> {
         if access != Access::Create && !self.path.exists() {
             return Err(Error::new(ErrorKind::NotFound, "there is no such database file")
@@ -147,42 +142,36 @@ impl Connector for Sqlite {
     }
 
     async fn check(&self) -> Result<CheckReport> {
-        self.blocking(Self::check_now).await
+        in_place(|| self.check_now())
     }
 
     async fn describe(&self, wanted: &Selection) -> Result<Description> {
-        let wanted = wanted.clone();
-        self.blocking(move |own| {
-            let found = catalog::describe(&own.open(Access::Read)?, &wanted)?;
-            Ok(Description { identity: own.identity(), ..found })
+        in_place(|| {
+            let found = catalog::describe(&self.open(Access::Read)?, wanted)?;
+            Ok(Description { identity: self.identity(), ..found })
         })
-        .await
     }
 
     async fn plan(&self, spec: &WriteSpec) -> Result<WritePlan> {
-        let spec = spec.clone();
-        self.blocking(move |own| {
-            let identity = own.identity();
-            if !own.path.exists() {
-                return Ok(WritePlan { identity, ..ddl::plan(None, &spec)? });
+        in_place(|| {
+            let identity = self.identity();
+            if !self.path.exists() {
+                return Ok(WritePlan { identity, ..ddl::plan(None, spec)? });
             }
-            let conn = own.open(Access::Write)?;
+            let conn = self.open(Access::Write)?;
             // Asks for the right to write now, before anything is read.
             conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(|e| failed(e, "cannot write to the database"))?;
-            Ok(WritePlan { identity, ..ddl::plan(Some(&conn), &spec)? })
+            Ok(WritePlan { identity, ..ddl::plan(Some(&conn), spec)? })
         })
-        .await
     }
 
     async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>> {
-        let spec = spec.clone();
-        let opened = self.blocking(move |own| source::Snapshot::open(own.open(Access::Read)?, at, spec)).await?;
+        let opened = in_place(|| source::Snapshot::open(self.open(Access::Read)?, at, spec.clone()))?;
         Ok(Box::new(opened))
     }
 
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
-        let spec = spec.clone();
-        let opened = self.blocking(move |own| sink::Writer::open(own.open(Access::Create)?, spec)).await?;
+        let opened = in_place(|| sink::Writer::open(self.open(Access::Create)?, spec.clone()))?;
         Ok(Box::new(opened))
     }
 }
@@ -195,11 +184,13 @@ enum Access {
     Create,
 }
 
-/// SQLite blocks; its calls run where blocking is allowed, so that reading and writing overlap.
-async fn on_thread<T: Send + 'static>(f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(f)
-        .await
-        .map_err(|e| Error::new(ErrorKind::Bug, "a database thread ended early").caused_by(e))?
+/// Runs a call that blocks. The runtime's other tasks move to another thread meanwhile; handing the call itself to
+/// another thread would cost a unit of one row twenty times more than the unit (`cargo xtask bench unit`).
+fn in_place<T>(f: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::try_current().map(|h| h.runtime_flavor()) {
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(f),
+        _ => f(),
+    }
 }
 
 /// An identifier, quoted; quotes inside are doubled (F79).
@@ -225,8 +216,11 @@ fn failed(e: rusqlite::Error, what: &str) -> Error {
         Some(C::Unknown | C::SchemaChanged) => ErrorKind::Schema,
         _ => ErrorKind::Bug,
     };
-    let error = Error::new(kind, what).caused_by(e);
+    // Its own cause would say the same again with a number.
+    let cannot_open = e.sqlite_error_code() == Some(C::CannotOpen);
+    let error = Error::new(kind, what).caused_by(e.to_string());
     match kind {
+        ErrorKind::Denied if cannot_open => error.hint("the folder must exist, and both must be yours to write"),
         ErrorKind::Busy => error.hint("another program holds a lock on this database; close it or wait"),
         ErrorKind::Corrupt => {
             error.hint("check the file: is it an SQLite database? `sqlite3 FILE 'PRAGMA integrity_check'`")

@@ -8,14 +8,13 @@ use syncline_model::change::{Op, Uniform};
 use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result, TableChanges, TableName, TableSchema};
 
 use super::apply::TableSink;
-use super::{catalog, ddl, failed, on_thread, quoted};
+use super::{catalog, ddl, failed, in_place, quoted};
 use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
 /// An open sink.
 pub struct Writer {
     lease: Lease,
-    /// Absent while a call runs on its thread, and after one was cancelled half way.
-    state: Option<State>,
+    state: State,
 }
 
 struct State {
@@ -43,28 +42,16 @@ impl Writer {
             tables.insert(schema.name.clone(), TableSink::open(&conn, schema)?);
         }
         let state = State { conn, spec, epoch: lease.epoch, in_unit: false, tables };
-        Ok(Self { lease, state: Some(state) })
-    }
-
-    async fn with<T: Send + 'static>(&mut self, f: impl FnOnce(&mut State) -> Result<T> + Send + 'static) -> Result<T> {
-        let mut state = self
-            .state
-            .take()
-            .ok_or_else(|| Error::new(ErrorKind::Bug, "a sink was used after one of its calls was cancelled"))?;
-        let (state, result) = on_thread(move || {
-            let result = f(&mut state);
-            Ok((state, result))
-        })
-        .await?;
-        self.state = Some(state);
-        result
+        Ok(Self { lease, state })
     }
 }
 
 fn take(conn: &Connection, spec: &WriteSpec) -> rusqlite::Result<Lease> {
+    // An epoch is never used twice, though a finished copy takes its row away: the first one is the time in ms. Else
+    // who slept since would take a later copy's lease for its own (F09).
     conn.execute(
         "INSERT INTO syncline_position (job, epoch, owner, changed_at) \
-         VALUES (?1, 1, ?2, strftime('%Y-%m-%dT%H:%M:%fZ')) \
+         VALUES (?1, CAST(unixepoch('subsec') * 1000 AS INTEGER), ?2, strftime('%Y-%m-%dT%H:%M:%fZ')) \
          ON CONFLICT (job) DO UPDATE SET epoch = epoch + 1, owner = excluded.owner, changed_at = excluded.changed_at",
         (&spec.lane.0, &spec.owner),
     )?;
@@ -108,22 +95,19 @@ impl Sink for Writer {
     }
 
     async fn begin(&mut self, epoch: Epoch) -> Result<()> {
-        self.with(move |s| s.begin(epoch)).await
+        in_place(|| self.state.begin(epoch))
     }
 
     async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
-        // Columns are shared, so this copies no cells.
-        let batch = batch.clone();
-        self.with(move |s| s.write(&batch)).await
+        in_place(|| self.state.write(batch))
     }
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {
-        let upto = upto.clone();
-        self.with(move |s| s.commit(&upto)).await
+        in_place(|| self.state.commit(upto))
     }
 
     async fn finish(&mut self) -> Result<FinishReport> {
-        self.with(State::finish).await
+        in_place(|| self.state.finish())
     }
 }
 
@@ -144,7 +128,9 @@ impl State {
             Ok(Some(there)) if epoch == self.epoch && there == epoch.0 => {}
             other => {
                 let _ = self.conn.execute_batch("ROLLBACK");
-                return Err(other.map_or_else(cannot, |_| fenced()));
+                // Who took over may have finished, and taken the table away.
+                let gone = catalog::kind_of(&self.conn, "syncline_position")?.is_none();
+                return Err(other.map_or_else(|e| if gone { fenced() } else { cannot(e) }, |_| fenced()));
             }
         }
         // What a unit that was taken back created is not there.

@@ -114,8 +114,8 @@ pub fn declared(logical: &LogicalType) -> String {
 
 /// The cell of a stored value in a column of that logical type.
 pub fn cell<'a>(logical: &LogicalType, stored: ValueRef<'a>) -> Cell<'a> {
-    let plain = match stored {
-        ValueRef::Null => return Cell::Null,
+    match stored {
+        ValueRef::Null => Cell::Null,
         ValueRef::Integer(v) => match (logical, v) {
             (LogicalType::Bool, 0 | 1) => Cell::Bool(v == 1),
             (LogicalType::Decimal { .. }, _) => Cell::Decimal(Decimal::Fixed { unscaled: i128::from(v), scale: 0 }),
@@ -128,10 +128,9 @@ pub fn cell<'a>(logical: &LogicalType, stored: ValueRef<'a>) -> Cell<'a> {
             }
             _ => Cell::Float(v),
         },
-        ValueRef::Text(bytes) => return text_cell(logical, bytes),
+        ValueRef::Text(bytes) => text_cell(logical, bytes),
         ValueRef::Blob(bytes) => Cell::Bytes(bytes),
-    };
-    plain
+    }
 }
 
 fn text_cell<'a>(logical: &LogicalType, bytes: &'a [u8]) -> Cell<'a> {
@@ -261,7 +260,9 @@ impl<'a> Stored<'a> {
     pub fn at<'s>(&'s self, row: usize, scratch: &'s mut Vec<u8>) -> Result<Bound<'s>, &'static str> {
         let value = match self {
             Self::Int(array) if array.is_valid(row) => ValueRef::Integer(array.value(row)),
-            Self::Float(array) if array.is_valid(row) => return stored(Cell::Float(array.value(row)), Affinity::Real, scratch),
+            Self::Float(array) if array.is_valid(row) => {
+                return stored(Cell::Float(array.value(row)), Affinity::Real, scratch);
+            }
             Self::Text(array) if array.is_valid(row) => ValueRef::Text(array.value(row).as_bytes()),
             Self::Bytes(array) if array.is_valid(row) => ValueRef::Blob(array.value(row)),
             Self::Cells(data, affinity) => return stored(data.cell(row), *affinity, scratch),
