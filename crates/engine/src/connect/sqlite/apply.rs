@@ -20,6 +20,8 @@ pub struct TableSink {
     schema: Arc<TableSchema>,
     /// The arriving columns that are written, with what the sink does to their values.
     written: Vec<(usize, Affinity)>,
+    /// Key columns in which two values can be equal without being the same: `A` and `a`, `1` and `1.0`.
+    loose_key: Vec<usize>,
     /// Whether the table was there when the sink was opened, or was committed since.
     exists: bool,
     /// Whether it was created within the open unit.
@@ -40,8 +42,15 @@ impl TableSink {
     /// Looks at the table as it is now.
     pub fn open(conn: &Connection, schema: &Arc<TableSchema>) -> Result<Self> {
         let exists = catalog::kind_of(conn, &schema.name.name)?.is_some();
-        let mut table =
-            Self { schema: schema.clone(), written: Vec::new(), exists, created: false, held_rows: None, rows: 0 };
+        let mut table = Self {
+            schema: schema.clone(),
+            written: Vec::new(),
+            loose_key: Vec::new(),
+            exists,
+            created: false,
+            held_rows: None,
+            rows: 0,
+        };
         if exists {
             table.look(conn)?;
         }
@@ -53,11 +62,18 @@ impl TableSink {
         let there = catalog::table_schema(conn, &self.schema.name.name)?;
         let strict = there.options.iter().any(|o| o == "STRICT");
         self.written.clear();
+        self.loose_key.clear();
         for (i, column) in self.schema.columns.iter().enumerate() {
             // The plan refused what is missing; what disappears later is refused by the statement.
             match there.columns.iter().find(|c| c.name == column.name) {
                 Some(c) if c.generated => {}
-                Some(c) => self.written.push((i, types::affinity(&c.native, strict))),
+                Some(c) => {
+                    let affinity = types::affinity(&c.native, strict);
+                    if self.schema.key.contains(&i) && (c.collation.is_some() || affinity == Affinity::Blob) {
+                        self.loose_key.push(i);
+                    }
+                    self.written.push((i, affinity));
+                }
                 None => self.written.push((i, Affinity::Blob)),
             }
         }
@@ -116,10 +132,16 @@ impl TableSink {
     fn insert_sql(&self, replace: bool) -> String {
         let names = self.names(self.written.iter().map(|(c, _)| *c));
         let values = vec!["?"; names.len()].join(", ");
-        let mut sql =
-            format!("INSERT INTO main.{} ({}) VALUES ({values})", quoted(&self.schema.name.name), names.join(", "));
+        // OR ABORT, because a table may say ON CONFLICT IGNORE or REPLACE, and rows would be lost in silence (I10). The
+        // alias, because a table may be called excluded.
+        let mut sql = format!(
+            "INSERT OR ABORT INTO main.{} AS sink ({}) VALUES ({values})",
+            quoted(&self.schema.name.name),
+            names.join(", ")
+        );
         if replace {
-            let rest: Vec<_> = self.written.iter().map(|(c, _)| *c).filter(|c| !self.schema.key.contains(c)).collect();
+            let same = |c: &usize| self.schema.key.contains(c) && !self.loose_key.contains(c);
+            let rest: Vec<_> = self.written.iter().map(|(c, _)| *c).filter(|c| !same(c)).collect();
             let sets: Vec<_> = self.names(rest.into_iter()).iter().map(|n| format!("{n} = excluded.{n}")).collect();
             let key = self.names(self.schema.key.iter().copied()).join(", ");
             let action = if sets.is_empty() { "NOTHING".into() } else { format!("UPDATE SET {}", sets.join(", ")) };
@@ -212,7 +234,7 @@ impl Open<'_> {
         let names = self.table.names(carried.iter().map(|(c, _)| *c));
         let sets: Vec<_> = names.iter().enumerate().map(|(i, n)| format!("{n} = ?{}", i + 1)).collect();
         let sql = format!(
-            "UPDATE main.{} SET {} WHERE {}",
+            "UPDATE OR ABORT main.{} SET {} WHERE {}",
             quoted(&changes.schema().name.name),
             sets.join(", "),
             self.table.key_condition(carried.len() + 1)

@@ -13,16 +13,14 @@ use crate::connector::Description;
 /// The tables that `wanted` selects, by name.
 pub fn describe(conn: &Connection, wanted: &Selection) -> Result<Description> {
     let mut found = Description::default();
-    for (name, kind, without_rowid, strict) in listed(conn)? {
+    for (name, kind, without_rowid) in listed(conn)? {
         let table = TableName::bare(&name);
         if name.starts_with("sqlite_") || name.starts_with("syncline_") || !wanted.wants(&table, None) {
             continue;
         }
         match kind.as_str() {
             "table" => {
-                let mut schema = table_schema(conn, &name)?;
-                schema.options.extend(without_rowid.then(|| "WITHOUT ROWID".to_owned()));
-                schema.options.extend(strict.then(|| "STRICT".to_owned()));
+                let schema = table_schema(conn, &name)?;
                 if let Some(rows) = rows_estimate(conn, &name, without_rowid) {
                     found.rows_estimates.insert(table, rows);
                 }
@@ -42,11 +40,11 @@ pub fn kind_of(conn: &Connection, name: &str) -> Result<Option<(String, String)>
     Ok(listed(conn)?.into_iter().find(|t| t.0.eq_ignore_ascii_case(name)).map(|t| (t.0, t.1)))
 }
 
-fn listed(conn: &Connection) -> Result<Vec<(String, String, bool, bool)>> {
+fn listed(conn: &Connection) -> Result<Vec<(String, String, bool)>> {
     let mut stmt = conn
-        .prepare_cached("SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' ORDER BY name")
+        .prepare_cached("SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' ORDER BY name")
         .map_err(|e| failed(e, "cannot list tables"))?;
-    let rows = stmt.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)));
+    let rows = stmt.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)));
     rows.and_then(Iterator::collect).map_err(|e| failed(e, "cannot list tables"))
 }
 
@@ -63,6 +61,12 @@ pub fn table_schema(conn: &Connection, name: &str) -> Result<TableSchema> {
             "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE ORDER BY name",
         )?;
         schema.triggers = stmt.query_map([name], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut stmt = conn.prepare_cached(
+            "SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE",
+        )?;
+        let (without_rowid, strict): (bool, bool) = stmt.query_row([name], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        schema.options.extend(without_rowid.then(|| "WITHOUT ROWID".to_owned()));
+        schema.options.extend(strict.then(|| "STRICT".to_owned()));
         from_sql_text(conn, &mut schema)?;
         Ok(schema)
     };
@@ -168,7 +172,8 @@ fn foreign_keys(conn: &Connection, schema: &TableSchema) -> rusqlite::Result<Vec
 /// What only the CREATE statement tells. Words inside comments or literals can only add a notice or an
 /// AUTOINCREMENT that changes no value.
 fn from_sql_text(conn: &Connection, schema: &mut TableSchema) -> rusqlite::Result<()> {
-    let mut stmt = conn.prepare_cached("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1")?;
+    let mut stmt =
+        conn.prepare_cached("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE")?;
     let sql: String = stmt.query_row([&*schema.name.name], |r| r.get(0))?;
     let words: Vec<String> =
         sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_ascii_uppercase).collect();

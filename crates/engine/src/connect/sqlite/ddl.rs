@@ -81,7 +81,10 @@ pub fn create_table(table: &TableSchema) -> String {
             && let Some(default) = &column.default
             && !column.generated
         {
-            let _ = write!(part, " DEFAULT ({default})");
+            let _ = match is_one_word(default) {
+                true => write!(part, " DEFAULT {default}"),
+                false => write!(part, " DEFAULT ({default})"),
+            };
         }
         if same_brand && let Some(collation) = &column.collation {
             let _ = write!(part, " COLLATE {}", quoted(collation));
@@ -116,6 +119,12 @@ pub fn create_table(table: &TableSchema) -> String {
         let _ = write!(sql, " {}", options.join(", "));
     }
     sql
+}
+
+/// Whether a default is a bare or quoted word. SQLite takes that for text, and in brackets for a column's name.
+fn is_one_word(default: &str) -> bool {
+    let bare = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+    default.starts_with(['"', '`', '[']) || default.chars().all(bare)
 }
 
 /// `CREATE INDEX` for every index that is not part of `CREATE TABLE`.

@@ -62,7 +62,7 @@ impl Sqlite {
             Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
             Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         };
-        let opened = || -> rusqlite::Result<Connection> {
+        let opened = |flags| -> rusqlite::Result<Connection> {
             let conn = Connection::open_with_flags(&self.path, flags)?;
             conn.busy_timeout(BUSY_TIMEOUT)?;
             conn.set_prepared_statement_cache_capacity(256);
@@ -70,7 +70,15 @@ impl Sqlite {
             conn.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
             Ok(conn)
         };
-        opened().map_err(|e| failed(e, "cannot open the database"))
+        let conn = opened(flags).or_else(|e| {
+            if access == Access::Read && is_left_by_a_crash(&e) {
+                // Any program that opens the file takes the unfinished transaction back; a read-only one may not.
+                let healing = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE;
+                return opened(healing).and_then(|_| opened(flags));
+            }
+            Err(e)
+        });
+        conn.map_err(|e| failed(e, "cannot open the database"))
     }
 
     fn check_now(&self) -> Result<CheckReport> {
@@ -191,6 +199,12 @@ fn in_place<T>(f: impl FnOnce() -> T) -> T {
         Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(f),
         _ => f(),
     }
+}
+
+/// Whether the file cannot be read because a writer died and its journal lies beside the file.
+fn is_left_by_a_crash(e: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_READONLY_RECOVERY, SQLITE_READONLY_ROLLBACK};
+    e.sqlite_error().is_some_and(|e| matches!(e.extended_code, SQLITE_READONLY_RECOVERY | SQLITE_READONLY_ROLLBACK))
 }
 
 /// An identifier, quoted; quotes inside are doubled (F79).

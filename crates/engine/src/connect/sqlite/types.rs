@@ -272,13 +272,16 @@ impl<'a> Stored<'a> {
     }
 }
 
+/// 2^63, the first whole float that is no integer of SQLite's; on the negative side SQLite stops there too.
+const INTEGERS_END: f64 = 9_223_372_036_854_775_808.0;
+
 /// Whether a column of that affinity stores the value as it is.
 fn keeps(affinity: Affinity, value: ValueRef<'_>) -> bool {
     match (affinity, value) {
         (Affinity::Blob, _) | (_, ValueRef::Null | ValueRef::Blob(_)) => true,
         (Affinity::Text, value) => matches!(value, ValueRef::Text(_)),
         (Affinity::Numeric | Affinity::Real, ValueRef::Text(text)) => !looks_numeric(text),
-        (Affinity::Numeric, ValueRef::Real(v)) => v.fract() != 0.0 || v.abs() >= 9.3e18,
+        (Affinity::Numeric, ValueRef::Real(v)) => v.fract() != 0.0 || v.abs() >= INTEGERS_END,
         (Affinity::Real, ValueRef::Integer(_)) => false,
         _ => true,
     }
