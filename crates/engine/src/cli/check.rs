@@ -3,10 +3,11 @@
 use clap::Args;
 use serde_json::{Value, json};
 use syncline_model::pattern::Selection;
-use syncline_model::{Result, TableSchema};
+use syncline_model::{ErrorKind, Result, TableSchema};
 
 use super::output::{counted, error_fields, lined_up};
 use super::{Context, Outcome, run};
+use crate::config::Plan;
 use crate::connector::{Description, Level};
 use crate::job::{Endpoint, prepare};
 
@@ -28,7 +29,8 @@ pub async fn check(context: &Context, args: CheckArgs) -> Result<Outcome> {
     for word in &words {
         // A connection that cannot even be named is a wrong command line; one that does not answer is a finding.
         let endpoint = context.endpoint(plan.as_ref(), word)?;
-        let (fields, good) = connection(context, &endpoint).await;
+        let sink_only = plan.as_ref().is_some_and(|p| is_sink_only(p, word));
+        let (fields, good) = connection(context, &endpoint, sink_only).await;
         if !good {
             outcome = Outcome::Failed;
         }
@@ -56,10 +58,19 @@ pub async fn check(context: &Context, args: CheckArgs) -> Result<Outcome> {
     Ok(outcome)
 }
 
-async fn connection(context: &Context, endpoint: &Endpoint) -> (Value, bool) {
+/// Whether the file's jobs only write this connection: then it need not be there yet.
+fn is_sink_only(plan: &Plan, name: &str) -> bool {
+    plan.jobs.values().any(|j| j.to.iter().any(|to| to == name)) && plan.jobs.values().all(|j| j.from != name)
+}
+
+async fn connection(context: &Context, endpoint: &Endpoint, sink_only: bool) -> (Value, bool) {
     let out = context.out;
     let report = match endpoint.connector.check().await {
         Ok(report) => report,
+        Err(e) if sink_only && e.kind() == ErrorKind::NotFound => {
+            out.line(format!("{}: not there yet; the first run creates it", endpoint.name));
+            return (json!({ "connection": endpoint.name, "report": null, "tables": [] }), true);
+        }
         Err(e) => {
             out.line(format!("{}: {e}\n  → {}", endpoint.name, e.advice()));
             return (json!({ "connection": endpoint.name, "error": error_fields(&e) }), false);

@@ -80,7 +80,7 @@ pub async fn carry(context: &Context, job: &Job, prepared: Prepared) -> Result<J
         () = stop_signal() => {
             drop(shown);
             let stopped = || Error::new(ErrorKind::Interrupted, "stopped on request");
-            Ok(JobReport::stopped(&progress, stopped))
+            Ok(JobReport::stopped_by(&progress, stopped))
         }
     }
 }

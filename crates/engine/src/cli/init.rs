@@ -12,7 +12,7 @@ use syncline_model::{Error, ErrorKind, Result};
 use super::check::key_text;
 use super::output::counted;
 use super::{Context, Outcome};
-use crate::config::DEFAULT_FILE;
+use crate::config::{self, ConnectionUrl, DEFAULT_FILE};
 use crate::connector::Description;
 
 #[derive(Debug, Args)]
@@ -28,12 +28,13 @@ pub async fn init(context: &Context, args: InitArgs) -> Result<Outcome> {
     let from = context.endpoint(None, &args.from)?;
     // The sink need not exist; its name must be good.
     context.endpoint(None, &args.to)?;
+    let (from_url, to_url) = (url_text(&args.from, &path)?, url_text(&args.to, &path)?);
     let description = from.connector.describe(&Selection::default()).await?;
     let (mut source, mut sink) = (short_name(&args.from), short_name(&args.to));
     if source == sink {
         (source, sink) = ("source".into(), "sink".into());
     }
-    let text = file_text((&source, &args.from), (&sink, &args.to), &description);
+    let text = file_text((&source, &from_url), (&sink, &to_url), &description);
     write_new(&path, &text)?;
     let out = context.out;
     out.line(format!("wrote {} with {}", path.display(), counted(description.tables.len() as u64, "table")));
@@ -45,17 +46,21 @@ pub async fn init(context: &Context, args: InitArgs) -> Result<Outcome> {
 fn file_text(from: (&str, &str), to: (&str, &str), description: &Description) -> String {
     let mut text = String::from("version: 1\nconnections:\n");
     for (name, url) in [from, to] {
-        let url = if url.contains(':') { url.to_owned() } else { format!("sqlite:{url}") };
-        let _ = writeln!(text, "  {name}: {}", quoted(&url));
+        let _ = writeln!(text, "  {}: {}", quoted(name), quoted(url));
     }
-    let _ = write!(text, "jobs:\n  {}-to-{}:\n    from: {}\n    to: {}\n", from.0, to.0, from.0, to.0);
+    let (source, sink) = (quoted(from.0), quoted(to.0));
+    let _ = write!(text, "jobs:\n  {}-to-{}:\n    from: {source}\n    to: {sink}\n", from.0, to.0);
     text.push_str(
         "    # upsert: rows are inserted or replaced by key, others stay; truncate: each table is replaced\n",
     );
-    text.push_str("    mode: upsert\n    tables:\n");
+    text.push_str("    mode: upsert\n");
+    // A list that names no table would be refused.
+    let listed = description.tables.iter().any(|t| !t.key.is_empty());
+    text.push_str(if listed { "    tables:\n" } else { "    # tables:\n" });
     for table in &description.tables {
         let name = quoted(&pattern_text(&table.name.to_string()));
         let about = format!("{}, {}", counted(table.columns.len() as u64, "column"), key_text(table));
+        let about = about.replace(char::is_control, " ");
         if table.key.is_empty() {
             let _ = writeln!(text, "      # {name}: {{key: [COLUMN]}}  # {about}: name one to copy it");
         } else {
@@ -66,6 +71,17 @@ fn file_text(from: (&str, &str), to: (&str, &str), description: &Description) ->
         let _ = writeln!(text, "      # not a table: {}: {reason}", quoted(&table.to_string()));
     }
     text
+}
+
+/// A database as the file at `config` names it: without its password, and found from where the file lies.
+fn url_text(word: &str, config: &Path) -> Result<String> {
+    let url = match config::name_or_url(None, word)?.url {
+        ConnectionUrl::Sqlite(path) if config.parent().is_some_and(|p| !p.as_os_str().is_empty()) => {
+            ConnectionUrl::Sqlite(std::path::absolute(&path).unwrap_or(path))
+        }
+        url => url,
+    };
+    Ok(url.to_string().replace("${", "$${"))
 }
 
 /// A table's name as a pattern that means only it.

@@ -89,7 +89,7 @@ impl TableArgs {
     fn rules(&self) -> Result<Vec<(Pattern, Rule)>> {
         let rule = |text: &String| {
             let (table, columns) = text.split_once('=').ok_or_else(|| {
-                Error::new(ErrorKind::Config, format!("--key {text} names no columns"))
+                Error::new(ErrorKind::Config, format!("--key{} names no columns", config::shown(text)))
                     .hint("write --key TABLE=COLUMN or --key TABLE=COLUMN,COLUMN")
             })?;
             let key = columns.split(',').map(|c| c.trim().to_owned()).collect();
@@ -121,6 +121,13 @@ impl Outcome {
             ErrorKind::Config | ErrorKind::NotFound | ErrorKind::Unsupported => Self::Usage,
             _ => Self::Failed,
         }
+    }
+
+    /// What several jobs come to.
+    fn of_all(outcomes: &[Self]) -> Self {
+        let Some(bad) = outcomes.iter().find(|o| **o != Self::Done) else { return Self::Done };
+        let some_done = outcomes.iter().any(|o| matches!(o, Self::Done | Self::Partly));
+        if some_done { Self::Partly } else { *bad }
     }
 }
 
@@ -158,7 +165,7 @@ impl Context {
 
 /// Parses the command line, runs the command, prints its error if there is one.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|e| usage(&e));
     start_tracing(cli.verbose);
     let context = Context { out: Output::new(cli.json, cli.quiet), config: cli.config };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -176,6 +183,17 @@ pub fn main() -> ExitCode {
     // A snapshot thread of an interrupted command may still be reading; nothing of it is wanted.
     runtime.shutdown_background();
     ExitCode::from(outcome as u8)
+}
+
+/// Help, or what is wrong with the command line. The parser repeats words; a URL among them may hold a password (I15).
+fn usage(error: &clap::Error) -> ! {
+    let urls: Vec<String> = std::env::args().skip(1).filter(|word| word.contains("://")).collect();
+    if urls.is_empty() || !error.use_stderr() {
+        error.exit();
+    }
+    let text = urls.iter().fold(error.to_string(), |text, url| text.replace(url, "[URL]"));
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+    std::process::exit(error.exit_code())
 }
 
 async fn dispatch(context: &Context, command: Command) -> Result<Outcome> {

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use syncline_model::pattern::Selection;
 use syncline_model::{Error, ErrorKind, Result};
 
+use super::output::error_fields;
 use super::{Context, Outcome, copy};
-use crate::config::{JobSpec, Plan};
+use crate::config::{self, JobSpec, Plan};
 use crate::connector::Budget;
-use crate::job::{Job, prepare};
+use crate::job::{Job, JobReport, prepare};
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -21,25 +22,35 @@ pub struct RunArgs {
 
 pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
     let plan = context.plan_required()?;
-    let mut worst = Outcome::Done;
-    let mut documents = Vec::new();
+    let (mut outcomes, mut documents) = (Vec::new(), Vec::new());
     for spec in chosen(&plan, &args.jobs)? {
-        let mut job = job(context, &plan, spec)?;
-        job.restart = args.restart;
-        let prepared = prepare(&job).await.map_err(|e| e.at("job", &*spec.name))?;
-        let report = copy::carry(context, &job, prepared).await.map_err(|e| e.at("job", &*spec.name))?;
-        let outcome = copy::conclude(context, &job, &report);
-        if outcome != Outcome::Done {
-            worst = outcome;
-        }
-        let mut document = copy::document(&report);
+        // A job that fails never holds the others, nor hides what they did.
+        let (outcome, mut document, stopped) = match one(context, &plan, spec, args.restart).await {
+            Ok((job, report)) => (copy::conclude(context, &job, &report), copy::document(&report), report.stopped()),
+            Err(e) => {
+                let e = e.at("job", &*spec.name);
+                context.out.failure(&e);
+                (Outcome::of(&e), json!({ "error": error_fields(&e) }), false)
+            }
+        };
         if let Some(fields) = document.as_object_mut() {
             fields.insert("job".into(), Value::from(&*spec.name));
         }
+        outcomes.push(outcome);
         documents.push(document);
+        if stopped {
+            break;
+        }
     }
     context.out.document(&json!({ "jobs": documents }));
-    Ok(worst)
+    Ok(Outcome::of_all(&outcomes))
+}
+
+async fn one(context: &Context, plan: &Plan, spec: &JobSpec, restart: bool) -> Result<(Job, JobReport)> {
+    let job = Job { restart, ..job(context, plan, spec)? };
+    let prepared = prepare(&job).await?;
+    let report = copy::carry(context, &job, prepared).await?;
+    Ok((job, report))
 }
 
 /// The jobs that were named, or all.
@@ -54,7 +65,7 @@ pub fn chosen<'p>(plan: &'p Plan, names: &[String]) -> Result<Vec<&'p JobSpec>> 
     let find = |name: &String| {
         plan.jobs.get(name).ok_or_else(|| {
             let known: Vec<_> = plan.jobs.keys().map(String::as_str).collect();
-            Error::new(ErrorKind::Config, format!("there is no job {name}"))
+            Error::new(ErrorKind::Config, format!("there is no such job{}", config::shown(name)))
                 .hint(format!("jobs in the file: {}", known.join(", ")))
         })
     };

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use syncline_model::Result;
+use syncline_model::{ErrorKind, Result};
 
 use super::{Context, Outcome};
 
@@ -14,15 +14,24 @@ pub struct StatusArgs {
 
 pub async fn status(context: &Context, args: StatusArgs) -> Result<Outcome> {
     let plan = if args.connections.is_empty() { Some(context.plan_required()?) } else { context.plan()? };
+    let named = !args.connections.is_empty();
     let words: Vec<String> = match &plan {
-        Some(plan) if args.connections.is_empty() => plan.connections.keys().cloned().collect(),
+        Some(plan) if !named => plan.connections.keys().cloned().collect(),
         _ => args.connections,
     };
     let out = context.out;
     let mut documents = Vec::new();
     for word in &words {
         let endpoint = context.endpoint(plan.as_ref(), word)?;
-        let report = endpoint.connector.check().await?;
+        let report = match endpoint.connector.check().await {
+            // What is only configured need not be there yet.
+            Err(e) if e.kind() == ErrorKind::NotFound && !named => {
+                out.line(format!("{}: not there yet", endpoint.name));
+                documents.push(json!({ "connection": endpoint.name, "lanes": [] }));
+                continue;
+            }
+            other => other?,
+        };
         if report.lanes.is_empty() {
             out.line(format!("{}: no job is under way", endpoint.name));
         }

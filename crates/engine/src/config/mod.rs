@@ -30,6 +30,7 @@ mod url;
 pub use argument::name_or_url;
 pub use schema::json_schema;
 pub use secret::Secret;
+pub(crate) use shown::shown;
 pub use url::{ConnectionUrl, NetworkUrl, Scheme, UrlProblem};
 
 /// The configuration file that is read when none is named.

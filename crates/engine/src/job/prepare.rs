@@ -80,9 +80,16 @@ pub async fn prepare(job: &Job) -> Result<Prepared> {
         .collect();
     let mappings: Vec<_> = mappings.into_iter().map(Arc::new).collect();
     let read = ReadSpec { tables: mappings.iter().map(|m| m.read.clone()).collect(), order: ReadOrder::Fastest };
-    let mut lanes = Vec::new();
+    let mut lanes: Vec<PreparedLane> = Vec::new();
     for to in &job.to {
-        lanes.push(prepare_lane(job, to, &description.identity, &mappings).await?);
+        let lane = prepare_lane(job, to, &description.identity, &mappings).await?;
+        if let Some(other) = lanes.iter().find(|other| other.plan.identity == lane.plan.identity) {
+            return Err(Error::new(ErrorKind::Config, "two sinks are the same database")
+                .at("sink", &*other.to.name)
+                .at("sink", &*to.name)
+                .hint("name each sink once"));
+        }
+        lanes.push(lane);
     }
     Ok(Prepared { mappings, read, lanes, rows_estimates, notices })
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use syncline_model::{ChangeBatch, Error, Op, Position, Result, TableName, TableSchema};
+use syncline_model::{ChangeBatch, Error, ErrorKind, Op, Position, Result, TableName, TableSchema};
 
 use super::prepare::Prepared;
 use crate::capture::snapshot;
@@ -213,9 +213,16 @@ pub struct JobReport {
 }
 
 impl JobReport {
+    /// Whether somebody asked for the end.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        let interrupted = |lane: &LaneReport| lane.outcome.as_ref().is_err_and(|e| e.kind() == ErrorKind::Interrupted);
+        self.lanes.iter().any(interrupted)
+    }
+
     /// A job that ended early: every lane as far as it got, with the same error.
     #[must_use]
-    pub fn stopped(progress: &Progress, error: impl Fn() -> Error) -> Self {
+    pub fn stopped_by(progress: &Progress, error: impl Fn() -> Error) -> Self {
         let lanes = progress.lanes.iter().map(|lane| LaneReport::new(lane, Err(error()))).collect();
         Self { notices: Vec::new(), lanes }
     }

@@ -29,6 +29,15 @@ pub fn plan(conn: Option<&Connection>, spec: &WriteSpec) -> Result<WritePlan> {
             misfit("this name is reserved; map the table to another name".into());
             continue;
         }
+        // To SQLite, names that differ only in case are one name (F79).
+        let alike = |t: &&std::sync::Arc<TableSchema>| t.name.name.eq_ignore_ascii_case(name);
+        if spec.tables.iter().filter(alike).count() > 1 {
+            misfit(
+                "another table has this name in other case, which is the same to SQLite; map one to another name"
+                    .into(),
+            );
+            continue;
+        }
         let there = match conn {
             Some(conn) => catalog::kind_of(conn, name)?,
             None => None,
