@@ -204,6 +204,7 @@ fn snapshots_are_built_without_marks_per_row() {
         assert_eq!(made.after(2, 0), Some(Cell::Int(2)));
         assert_eq!(made.before(2, 0), None);
         assert!(made.bytes() > 0);
+        assert_eq!(made.picked(&[3]).unwrap_err().kind(), ErrorKind::Bug);
     }
     assert_eq!(builder.rows(), 0);
 }

@@ -78,7 +78,7 @@ pub(super) fn decode(value: &[u8]) -> Option<Cell<'_>> {
             _ => return None,
         }),
         tag::INT => Cell::Int(eight()?),
-        tag::UINT => Cell::uint(u64::from_le_bytes(rest.try_into().ok()?)),
+        tag::UINT => Cell::UInt(u64::from_le_bytes(rest.try_into().ok()?)),
         tag::FLOAT => Cell::Float(f64::from_le_bytes(rest.try_into().ok()?)),
         tag::DECIMAL => Cell::Decimal(Decimal::from_text(std::str::from_utf8(rest).ok()?)?),
         tag::TEXT => Cell::Text(std::str::from_utf8(rest).ok()?),

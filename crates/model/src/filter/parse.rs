@@ -100,7 +100,7 @@ impl Table<'_> {
         })
     }
 
-    /// The parts of `a AND b AND c`, without recursion: a chain may be long, while nesting is bounded by the parser.
+    /// The parts of `a AND b AND c`, last first, without recursion: a chain may be long, while nesting is bounded by the parser.
     fn chain(&self, expr: &Expr, of: &BinaryOperator) -> Result<Vec<Condition>> {
         let mut parts = Vec::new();
         let mut rest = expr;
@@ -111,7 +111,6 @@ impl Table<'_> {
             rest = left;
         }
         parts.push(self.condition(rest)?);
-        parts.reverse();
         Ok(parts)
     }
 
