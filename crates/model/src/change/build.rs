@@ -159,7 +159,7 @@ impl TableBuilder {
                 .at("table", self.schema.name.to_string()));
         }
         let after = self.after.iter_mut().map(ColumnBuilder::finish).collect();
-        TableChanges::new(self.schema.clone(), std::mem::take(&mut self.rows), after, Marks::snapshot(ord_first))
+        TableChanges::new(self.schema.clone(), self.take_rows(), after, Marks::snapshot(ord_first))
     }
 
     /// Takes the changes so far.
@@ -192,7 +192,12 @@ impl TableBuilder {
             before: self.before.iter_mut().map(ColumnBuilder::finish).collect(),
         };
         let after = self.after.iter_mut().map(ColumnBuilder::finish).collect();
+        TableChanges::new(self.schema.clone(), self.take_rows(), after, marks)
+    }
+
+    /// The rows so far; the next batch begins with its whole budget.
+    fn take_rows(&mut self) -> usize {
         self.bytes = 0;
-        TableChanges::new(self.schema.clone(), std::mem::take(&mut self.rows), after, marks)
+        std::mem::take(&mut self.rows)
     }
 }

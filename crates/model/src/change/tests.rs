@@ -244,6 +244,19 @@ fn budgets_count_both_images() {
     assert!(made.bytes() > 200_000, "I13: {}", made.bytes());
 }
 
+/// A budget that is not given back makes every later batch a batch of one row.
+#[test]
+fn a_batch_that_was_taken_gives_its_bytes_back() {
+    let mut builder = TableBuilder::new(two_columns());
+    builder.snapshot_row::<crate::Error>(|_| Ok(Cell::Int(1))).unwrap();
+    assert!(builder.bytes() > 0);
+    builder.finish_snapshot(0).unwrap();
+    assert_eq!((builder.rows(), builder.bytes()), (0, 0));
+    builder.push(ChangeBuf::new(Op::Insert, vec![int(1), int(2)], Vec::new())).unwrap();
+    builder.finish().unwrap();
+    assert_eq!((builder.rows(), builder.bytes()), (0, 0));
+}
+
 #[test]
 fn letters_name_operations() {
     assert_eq!(Op::ALL.map(Op::as_str).join(""), "IUKDTS");
