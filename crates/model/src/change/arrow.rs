@@ -265,7 +265,7 @@ fn read_bits(array: &ArrayRef, columns: usize, rows: usize, set: bool) -> Result
 
 fn read_before(schema: &TableSchema, array: &ArrayRef) -> Result<Vec<ColumnData>> {
     let wrong = || corrupt("the before images are not those of the table's columns");
-    let before = array.as_struct_opt().ok_or_else(wrong)?;
+    let before = array.as_struct_opt().filter(|before| before.null_count() == 0).ok_or_else(wrong)?;
     let names = before.fields().iter().map(|f| f.name().as_str());
     if !names.eq(schema.columns.iter().map(|c| &*c.name)) {
         return Err(wrong());
