@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use syncline_model::change::TableBuilder;
 use syncline_model::{ChangeBatch, Column, Error, ErrorKind, LogicalType, Position, Result, TableSchema};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{failed, quoted, types};
 use crate::capture::snapshot;
@@ -21,8 +21,11 @@ use crate::connector::{Budget, Read, ReadOrder, ReadSpec, Source};
 pub struct Snapshot {
     batches: mpsc::Receiver<Result<ChangeBatch>>,
     /// Told with each `read`; the thread asks before it begins a batch.
-    budget: tokio::sync::watch::Sender<usize>,
-    ended: bool,
+    budget: watch::Sender<usize>,
+    /// Holds the thread back until the first `read` has said how large a batch may be.
+    starts: Option<oneshot::Sender<()>>,
+    /// Units that have not ended. A thread that goes away before is an error and never an end (I10).
+    units_left: usize,
 }
 
 impl Snapshot {
@@ -32,8 +35,13 @@ impl Snapshot {
         conn.execute_batch("PRAGMA query_only = 1; BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1")
             .map_err(|e| failed(e, "cannot begin a snapshot"))?;
         let (to_reader, batches) = mpsc::channel(1);
-        let (budget, budget_now) = tokio::sync::watch::channel(Budget::default().bytes_max);
+        let (budget, budget_now) = watch::channel(0);
+        let (starts, started) = oneshot::channel();
+        let units_left = tables.len();
         let thread = std::thread::Builder::new().name("sqlite-snapshot".into()).spawn(move || {
+            if started.blocking_recv().is_err() {
+                return;
+            }
             let reader = Reader { conn, order: spec.order, budget: budget_now, to_reader };
             // The receiver is gone when the lane ended early; then nobody wants the rest.
             for table in tables {
@@ -48,27 +56,29 @@ impl Snapshot {
             }
         });
         thread.map_err(|e| Error::new(ErrorKind::Full, "cannot start a thread").caused_by(e))?;
-        Ok(Self { batches, budget, ended: false })
+        Ok(Self { batches, budget, starts: Some(starts), units_left })
     }
 }
 
 #[async_trait]
 impl Source for Snapshot {
     async fn read(&mut self, budget: Budget) -> Result<Read> {
-        if self.ended {
+        if self.units_left == 0 {
             return Ok(Read::End);
         }
         self.budget.send_if_modified(|now| std::mem::replace(now, budget.bytes_max) != budget.bytes_max);
+        if let Some(starts) = self.starts.take() {
+            let _ = starts.send(());
+        }
         match tokio::time::timeout(budget.wait_max.max(Duration::from_millis(1)), self.batches.recv()).await {
             Err(_) => Ok(Read::Idle),
             Ok(Some(batch)) => {
-                self.ended = batch.is_err();
-                batch.map(Read::Batch)
+                let batch = batch?;
+                self.units_left -= usize::from(batch.ends.is_some());
+                Ok(Read::Batch(batch))
             }
-            Ok(None) => {
-                self.ended = true;
-                Ok(Read::End)
-            }
+            // After an error there is no going on from here; the lane opens anew.
+            Ok(None) => Err(Error::new(ErrorKind::Unreachable, "the snapshot was lost before its end")),
         }
     }
 
@@ -81,7 +91,7 @@ impl Source for Snapshot {
 struct Reader {
     conn: Connection,
     order: ReadOrder,
-    budget: tokio::sync::watch::Receiver<usize>,
+    budget: watch::Receiver<usize>,
     to_reader: mpsc::Sender<Result<ChangeBatch>>,
 }
 
@@ -137,3 +147,6 @@ fn select(table: &TableSchema, order: ReadOrder) -> String {
     }
     sql
 }
+
+#[cfg(test)]
+mod tests;
