@@ -40,6 +40,7 @@ pub enum When {
 pub struct Faults {
     fault: Fault,
     when: When,
+    spared: &'static [&'static str],
     calls: AtomicU64,
     struck: AtomicU64,
 }
@@ -48,7 +49,13 @@ impl Faults {
     /// A plan that has not struck yet.
     #[must_use]
     pub fn new(fault: Fault, when: When) -> Arc<Self> {
-        Arc::new(Self { fault, when, calls: AtomicU64::new(0), struck: AtomicU64::new(0) })
+        Self::sparing(fault, when, &[])
+    }
+
+    /// The same, but calls of these names never fail and are not counted.
+    #[must_use]
+    pub fn sparing(fault: Fault, when: When, spared: &'static [&'static str]) -> Arc<Self> {
+        Arc::new(Self { fault, when, spared, calls: AtomicU64::new(0), struck: AtomicU64::new(0) })
     }
 
     /// How often it struck.
@@ -58,7 +65,10 @@ impl Faults {
     }
 
     /// Whether the call that begins now fails, and how.
-    fn next(&self) -> Option<Fault> {
+    fn next(&self, name: &str) -> Option<Fault> {
+        if self.spared.contains(&name) {
+            return None;
+        }
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let strikes = match self.when {
             When::Nth(n) => call == n,
@@ -86,7 +96,7 @@ fn fault(what: &'static str) -> Error {
 /// A call that the plan may make fail.
 macro_rules! struck {
     ($faults:expr, $name:literal, $call:expr) => {
-        match $faults.next() {
+        match $faults.next($name) {
             Some(Fault::Refused) => Err(fault($name)),
             Some(Fault::AnswerLost) => $call.await.and_then(|_| Err(fault($name))),
             None => $call.await,
@@ -148,7 +158,7 @@ struct FaultySource {
 #[async_trait]
 impl Source for FaultySource {
     async fn read(&mut self, budget: Budget) -> Result<Read> {
-        match self.faults.next() {
+        match self.faults.next("read") {
             Some(Fault::Refused) => return Err(fault("read")),
             Some(Fault::AnswerLost) => {
                 if self.kept.is_none() {

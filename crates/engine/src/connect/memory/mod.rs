@@ -35,6 +35,8 @@ pub struct Table {
 struct State {
     tables: BTreeMap<TableName, Arc<Table>>,
     lanes: BTreeMap<LaneId, LaneState>,
+    /// The highest epoch that any lane was ever given.
+    last_epoch: u64,
 }
 
 /// A database in memory. Clones are the same database.

@@ -1,10 +1,11 @@
 //! Writing into a database in memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncline_model::change::Op;
-use syncline_model::{CellBuf, ChangeBatch, Epoch, Error, ErrorKind, Position, Result, TableChanges};
+use syncline_model::{CellBuf, ChangeBatch, Epoch, Error, ErrorKind, Position, Result, TableChanges, TableName};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{Memory, State, Table};
@@ -20,6 +21,8 @@ pub struct Writer {
 
 struct Unit {
     state: State,
+    /// Whether the tables that the unit has come to were empty then.
+    was_empty: BTreeMap<TableName, bool>,
     _only_one: OwnedMutexGuard<()>,
 }
 
@@ -29,12 +32,14 @@ impl Writer {
         memory.swap(|state| {
             let lane = state.lanes.entry(spec.lane.clone()).or_insert_with(|| LaneState {
                 lane: spec.lane.clone(),
-                epoch: Epoch(0),
+                // Never used twice, though a finished copy takes its lane away (F09).
+                epoch: Epoch(state.last_epoch),
                 owner: String::new(),
                 position: None,
                 changed_at: String::new(),
             });
             lane.epoch = lane.epoch.next();
+            state.last_epoch = state.last_epoch.max(lane.epoch.0);
             lane.owner.clone_from(&spec.owner);
             if spec.restart {
                 lane.position = None;
@@ -66,7 +71,7 @@ impl Sink for Writer {
             return Err(Error::new(ErrorKind::Fenced, "another process has taken this lane over"));
         }
         self.fenced(&state)?;
-        self.unit = Some(Unit { state: (*state).clone(), _only_one: only_one });
+        self.unit = Some(Unit { state: (*state).clone(), was_empty: BTreeMap::new(), _only_one: only_one });
         Ok(())
     }
 
@@ -77,11 +82,17 @@ impl Sink for Writer {
         let mut report = WriteReport::default();
         // A table of which nothing arrives is created all the same.
         for changes in &batch.tables {
-            table(&mut unit.state, changes);
+            let empty = table(&mut unit.state, changes).rows.is_empty();
+            unit.was_empty.entry(changes.schema().name.clone()).or_insert(empty);
         }
         for (t, row) in batch.in_order() {
             let Some(changes) = batch.tables.get(t) else { continue };
-            apply(table(&mut unit.state, changes), changes, row, &mut report)?;
+            let name = &changes.schema().name;
+            if changes.op(row) == Op::Truncate {
+                unit.was_empty.insert(name.clone(), true);
+            }
+            let was_empty = unit.was_empty.get(name) == Some(&true);
+            apply(table(&mut unit.state, changes), was_empty, changes, row, &mut report)?;
         }
         Ok(report)
     }
@@ -91,7 +102,8 @@ impl Sink for Writer {
             return Err(Error::new(ErrorKind::Bug, "a commit without an open unit"));
         };
         // A take-over does not wait for the open unit, so the lanes are those of now.
-        unit.state.lanes = self.memory.state().lanes.clone();
+        let now = self.memory.state();
+        (unit.state.lanes, unit.state.last_epoch) = (now.lanes.clone(), now.last_epoch);
         self.fenced(&unit.state)?;
         if let Some(lane) = unit.state.lanes.get_mut(&self.spec.lane) {
             lane.position = Some(upto.clone());
@@ -119,12 +131,19 @@ fn table<'a>(state: &'a mut State, changes: &TableChanges) -> &'a mut Table {
     Arc::make_mut(table)
 }
 
-fn apply(table: &mut Table, changes: &TableChanges, row: usize, report: &mut WriteReport) -> Result<()> {
+fn apply(
+    table: &mut Table,
+    was_empty: bool,
+    changes: &TableChanges,
+    row: usize,
+    report: &mut WriteReport,
+) -> Result<()> {
     let refuse = |kind, what: &str| Error::new(kind, what).at("table", table.schema.name.to_string());
     let places: Vec<_> = changes.schema().columns.iter().map(|c| table.schema.position(&c.name)).collect();
+    let no_key = || refuse(ErrorKind::Value, "a key column without a value finds no row again");
     let key: Vec<CellBuf> = changes.key_cells(row).map(|c| c.to_owned()).collect();
-    if changes.op(row) != Op::Truncate && key.iter().any(|c| c.as_cell().is_null()) {
-        return Err(refuse(ErrorKind::Value, "a key column without a value finds no row again"));
+    if changes.op(row) != Op::Truncate && key.contains(&CellBuf::NULL) {
+        return Err(no_key());
     }
     let mut image = match changes.op(row) {
         Op::Truncate => {
@@ -137,7 +156,8 @@ fn apply(table: &mut Table, changes: &TableChanges, row: usize, report: &mut Wri
             report.rows += 1;
             return Ok(());
         }
-        Op::Insert if table.rows.contains_key(&key) => {
+        // In a table that was empty, two snapshot rows with one key are an error and never quietly one row (I10).
+        op @ (Op::Insert | Op::Snapshot) if (op == Op::Insert || was_empty) && table.rows.contains_key(&key) => {
             return Err(refuse(ErrorKind::Constraint, "a row with this key is already there"));
         }
         Op::Update | Op::Key => match table.rows.remove(&key) {
@@ -154,6 +174,9 @@ fn apply(table: &mut Table, changes: &TableChanges, row: usize, report: &mut Wri
         }
     }
     let new_key = table.key_of(&image);
+    if new_key.contains(&CellBuf::NULL) {
+        return Err(no_key());
+    }
     if table.rows.insert(new_key, image).is_some() && matches!(changes.op(row), Op::Key | Op::Update) {
         return Err(refuse(ErrorKind::Constraint, "a row with the new key is already there"));
     }

@@ -173,6 +173,9 @@ impl State {
     }
 
     fn commit(&mut self, upto: &Position) -> Result<()> {
+        if !self.in_unit {
+            return Err(Error::new(ErrorKind::Bug, "a commit without an open unit"));
+        }
         let cannot = |e| failed(e, "cannot commit the unit");
         for table in self.tables.values_mut() {
             table.close(&self.conn)?;

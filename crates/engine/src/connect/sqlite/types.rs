@@ -190,6 +190,10 @@ pub fn stored<'a>(cell: Cell<'a>, affinity: Affinity, scratch: &'a mut Vec<u8>) 
         Cell::Int(v) => ValueRef::Integer(v),
         Cell::UInt(_) => return Err("SQLite has no integers above 9223372036854775807"),
         Cell::Float(v) if v.is_nan() => return Err("SQLite stores NaN as null"),
+        // A REAL column keeps whole floats as integers, which have no minus zero.
+        Cell::Float(v) if affinity == Affinity::Real && v == 0.0 && v.is_sign_negative() => {
+            return Err("a REAL column of SQLite stores -0.0 as 0.0; a column without a type would hold it");
+        }
         Cell::Float(v) => ValueRef::Real(v),
         Cell::Decimal(v) => match affinity {
             Affinity::Numeric => match (v.to_i64_exact(), v.to_f64_exact()) {
@@ -239,7 +243,7 @@ pub fn stored<'a>(cell: Cell<'a>, affinity: Affinity, scratch: &'a mut Vec<u8>) 
 /// thing, else cell by cell.
 pub enum Stored<'a> {
     Int(&'a Int64Array),
-    Float(&'a Float64Array),
+    Float(&'a Float64Array, Affinity),
     Text(&'a StringArray),
     Bytes(&'a BinaryArray),
     Cells(&'a ColumnData, Affinity),
@@ -249,7 +253,7 @@ impl<'a> Stored<'a> {
     pub fn of(data: &'a ColumnData, affinity: Affinity) -> Self {
         match (data, affinity) {
             (ColumnData::Int(array), Affinity::Numeric | Affinity::Blob) => Self::Int(array),
-            (ColumnData::Float64(array), Affinity::Real | Affinity::Blob) => Self::Float(array),
+            (ColumnData::Float64(array), Affinity::Real | Affinity::Blob) => Self::Float(array, affinity),
             (ColumnData::Text(array), Affinity::Text | Affinity::Blob) => Self::Text(array),
             (ColumnData::Bytes(array), _) => Self::Bytes(array),
             (data, affinity) => Self::Cells(data, affinity),
@@ -260,8 +264,8 @@ impl<'a> Stored<'a> {
     pub fn at<'s>(&'s self, row: usize, scratch: &'s mut Vec<u8>) -> Result<Bound<'s>, &'static str> {
         let value = match self {
             Self::Int(array) if array.is_valid(row) => ValueRef::Integer(array.value(row)),
-            Self::Float(array) if array.is_valid(row) => {
-                return stored(Cell::Float(array.value(row)), Affinity::Real, scratch);
+            Self::Float(array, affinity) if array.is_valid(row) => {
+                return stored(Cell::Float(array.value(row)), *affinity, scratch);
             }
             Self::Text(array) if array.is_valid(row) => ValueRef::Text(array.value(row).as_bytes()),
             Self::Bytes(array) if array.is_valid(row) => ValueRef::Blob(array.value(row)),
