@@ -13,4 +13,5 @@ mod bad_input;
 mod cli;
 mod crash;
 mod real;
+mod suite;
 mod support;

@@ -1,0 +1,1 @@
+//! What only SQLite files have: storage classes, collations, triggers, generated columns.
