@@ -2,8 +2,8 @@
 //! SQLite beside the same statements run by hand. Run by `cargo xtask bench unit`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::expect_used)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use syncline::connect::sqlite::Sqlite;
@@ -20,11 +20,16 @@ use syncline_model::{
     Cell, ChangeBatch, Column, Epoch, Error, ErrorKind, LogicalType, Position, Result, TableName, TableSchema,
 };
 
-const UNITS: u64 = 50_000;
+/// How many units: the first number on the command line.
+static UNITS: LazyLock<u64> = LazyLock::new(|| std::env::args().find_map(|word| word.parse().ok()).unwrap_or(50_000));
 
 fn schema() -> TableSchema {
     let columns = vec![
-        Column { nullable: false, native: "INTEGER".into(), ..Column::new("id", LogicalType::Int { bits: 64, signed: true }) },
+        Column {
+            nullable: false,
+            native: "INTEGER".into(),
+            ..Column::new("id", LogicalType::Int { bits: 64, signed: true })
+        },
         Column { native: "TEXT".into(), ..Column::new("note", LogicalType::Text { chars_max: None }) },
     ];
     let mut schema = TableSchema::new(TableName::bare("t"), columns);
@@ -76,13 +81,14 @@ impl Connector for Ends {
 #[async_trait]
 impl Source for Units {
     async fn read(&mut self, _budget: Budget) -> Result<Read> {
-        if self.given == UNITS {
+        if self.given == *UNITS {
             return Ok(Read::End);
         }
         self.given += 1;
         let mut builder = TableBuilder::new(self.schema.clone());
         let id = i64::try_from(self.given).unwrap_or(0);
-        builder.snapshot_row::<Error>(|c| Ok(if c == 0 { Cell::Int(id) } else { Cell::Text("a note of some length") }))?;
+        builder
+            .snapshot_row::<Error>(|c| Ok(if c == 0 { Cell::Int(id) } else { Cell::Text("a note of some length") }))?;
         let ends = Some(Position::new("units/1", self.given.to_string()));
         Ok(Read::Batch(ChangeBatch { begins: true, ends, tables: vec![builder.finish_snapshot(0)?] }))
     }
@@ -144,7 +150,7 @@ fn run(sink: Arc<dyn Connector>) -> f64 {
         let report = run_lanes(&job, prepared, &progress).await;
         report.lanes.into_iter().for_each(|lane| drop(lane.outcome.unwrap()));
     });
-    (cpu_us() - before) / UNITS as f64
+    (cpu_us() - before) / *UNITS as f64
 }
 
 fn by_hand(path: &std::path::Path) -> f64 {
@@ -155,26 +161,28 @@ fn by_hand(path: &std::path::Path) -> f64 {
     )
     .unwrap();
     let before = cpu_us();
-    for id in 1..=UNITS {
+    for id in 1..=*UNITS {
         conn.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let _: u64 = conn.prepare_cached("SELECT epoch FROM p WHERE job = 'j'").unwrap().query_row([], |r| r.get(0)).unwrap();
+        let _: u64 =
+            conn.prepare_cached("SELECT epoch FROM p WHERE job = 'j'").unwrap().query_row([], |r| r.get(0)).unwrap();
         conn.prepare_cached("INSERT INTO t VALUES (?1, 'a note of some length')").unwrap().execute([id]).unwrap();
         conn.prepare_cached("UPDATE p SET at = ?1 WHERE job = 'j'").unwrap().execute([id.to_string()]).unwrap();
         conn.execute_batch("COMMIT").unwrap();
     }
-    (cpu_us() - before) / UNITS as f64
+    (cpu_us() - before) / *UNITS as f64
 }
 
 fn main() {
     let nothing = Ends::default();
     let taken = nothing.units_taken.clone();
     let own = run(Arc::new(nothing));
-    assert_eq!(taken.load(Ordering::Relaxed), UNITS, "every unit arrived");
+    assert_eq!(taken.load(Ordering::Relaxed), *UNITS, "every unit arrived");
     // In memory, so that the kernel's disk work, the same for both, does not drown the difference.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let sqlite = run(Arc::new(Sqlite::new(folder.path().join("a.db"))));
     let hand = by_hand(&folder.path().join("b.db"));
-    println!("loop and decorators, empty sink: {own:.1} us of CPU per unit");
-    println!("into SQLite: {sqlite:.1} us of CPU per unit; the same statements by hand: {hand:.1} us");
+    println!("loop and decorators, empty sink: {own:.1} us");
+    println!("into SQLite: {sqlite:.1} us");
+    println!("the same statements by hand: {hand:.1} us");
     println!("our own share into SQLite: {:.1} us", sqlite - hand);
 }

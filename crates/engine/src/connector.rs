@@ -207,6 +207,8 @@ pub struct Description {
     pub tables: Vec<TableSchema>,
     /// Rows per table, roughly, where that costs nothing; only progress display uses it.
     pub rows_estimates: HashMap<TableName, u64>,
+    /// Every table there is, wanted or not, so that a misspelled name is noticed.
+    pub names: Vec<TableName>,
     /// What was selected and is not a table that can be copied, with the reason.
     pub skipped: Vec<(TableName, String)>,
 }

@@ -183,7 +183,8 @@ impl TableChanges {
     /// Bytes in memory, roughly; budgets count with it.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.after.iter().chain(&self.marks.before).map(|c| c.array().get_array_memory_size()).sum()
+        let used = |c: &ColumnData| c.array().to_data().get_slice_memory_size().unwrap_or(0);
+        self.after.iter().chain(&self.marks.before).map(used).sum()
     }
 }
 

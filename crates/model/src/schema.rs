@@ -262,6 +262,9 @@ pub struct TableSchema {
     pub columns: Vec<Column>,
     /// Positions of the key's columns in key order; empty if the table has no key.
     pub key: Vec<usize>,
+    /// Whether its database keeps the key unique. A key that a person named may not be: then two rows can have it, and
+    /// replacing by key would lose one of them in silence (I10).
+    pub key_unique: bool,
     /// Indexes besides the key.
     pub indexes: Vec<Index>,
     /// References to other tables.
@@ -284,6 +287,7 @@ impl TableSchema {
             version: 1,
             columns,
             key: Vec::new(),
+            key_unique: true,
             indexes: Vec::new(),
             foreign_keys: Vec::new(),
             triggers: Vec::new(),

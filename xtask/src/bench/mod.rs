@@ -12,6 +12,7 @@ mod measure;
 mod memory;
 mod product;
 mod report;
+mod unit;
 
 use std::fs;
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "copy", does: "rows/s of a copy, against INSERT … SELECT", rows: &[5_000_000], run: copy::run },
     Bench { name: "compare", does: "rows/s of comparing two equal databases", rows: &[5_000_000], run: compare::run },
     Bench { name: "memory", does: "peak memory of both", rows: &[1_000_000, 10_000_000], run: memory::run },
+    Bench { name: "unit", does: "CPU of units of one row", rows: &[50_000], run: unit::run },
 ];
 
 /// What every bench gets to work with.
@@ -92,6 +94,13 @@ pub fn run(arguments: &[String]) -> Result<()> {
         println!("\n{report}");
     }
     Ok(())
+}
+
+/// The median of each figure over several runs that print the same figures.
+fn median_of(runs: &[Vec<(String, f64)>]) -> Vec<(String, f64)> {
+    let figures = runs.first().map_or(&[][..], Vec::as_slice).iter().enumerate();
+    let over_all = |i: usize| runs.iter().filter_map(|run| run.get(i)).map(|(_, figure)| *figure).collect();
+    figures.map(|(i, (what, _))| (what.clone(), measure::median(over_all(i)))).collect()
 }
 
 struct Wanted {

@@ -56,7 +56,7 @@ fn parents(path: &Path) -> Vec<PathBuf> {
     let folder = if stem == "mod" { folder.parent().unwrap_or(Path::new("")) } else { folder };
     let is_root =
         |folder: &Path| folder.file_name().is_some_and(|name| name == "src" || name == "tests" || name == "benches");
-    let by_cargo = stem == "main" || stem == "lib" || stem == "build";
+    let by_cargo = stem == "main" || stem == "lib" || stem == "build" || folder.ends_with("benches");
     if (is_root(folder) && by_cargo) || folder.file_name().is_none_or(|name| name == "bin" || name == "examples") {
         return Vec::new();
     }

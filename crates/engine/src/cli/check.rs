@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
+use syncline_model::mapping::{Mapping, Rule};
 use syncline_model::pattern::Selection;
 use syncline_model::{ErrorKind, Result, TableSchema};
 
@@ -86,10 +87,14 @@ async fn connection(context: &Context, endpoint: &Endpoint, sink_only: bool) -> 
         out.line(format!("  {mark}: {}", finding.text));
         finding.advice.iter().for_each(|a| out.line(format!("    → {a}")));
     }
-    let tables = match endpoint.connector.describe(&Selection::default()).await {
+    let (tables, skipped) = match endpoint.connector.describe(&Selection::default()).await {
         Ok(description) => {
             show_tables(context, &description);
-            description.tables.iter().map(table_fields).collect::<Vec<_>>()
+            let skipped = description
+                .skipped
+                .iter()
+                .map(|(table, reason)| json!({ "name": table.to_string(), "reason": reason }));
+            (description.tables.iter().map(table_fields).collect::<Vec<_>>(), skipped.collect::<Vec<_>>())
         }
         Err(e) => {
             out.line(format!("  error: {e}\n    → {}", e.advice()));
@@ -97,7 +102,7 @@ async fn connection(context: &Context, endpoint: &Endpoint, sink_only: bool) -> 
         }
     };
     let good = report.findings.iter().all(|f| f.level != Level::Error);
-    (json!({ "connection": endpoint.name, "report": report, "tables": tables }), good)
+    (json!({ "connection": endpoint.name, "report": report, "tables": tables, "skipped": skipped }), good)
 }
 
 fn show_tables(context: &Context, description: &Description) {
@@ -108,22 +113,29 @@ fn show_tables(context: &Context, description: &Description) {
         .iter()
         .map(|t| vec![format!("  {}", t.name), counted(t.columns.len() as u64, "column"), key_text(t)])
         .collect();
-    lined_up(&rows).iter().for_each(|line| out.line(line));
+    lined_up(&rows, 3).iter().for_each(|line| out.line(line));
     for (table, reason) in &description.skipped {
         out.line(format!("  not a table: {table}: {reason}"));
     }
 }
 
-/// `key (id)`, or that there is none.
+/// `key (id)`, or that there is none; the key is the one that a copy would take.
 pub fn key_text(table: &TableSchema) -> String {
-    let names: Vec<_> = table.key_columns().map(|c| &*c.name).collect();
+    let keyed = key_of(table);
+    let names: Vec<_> = keyed.iter().flat_map(|m| m.read.key_columns()).map(|c| &*c.name).collect();
     if names.is_empty() { "no key".into() } else { format!("key ({})", names.join(", ")) }
 }
 
+/// The table as a copy without a rule would take it; nothing if it has no key.
+pub fn key_of(table: &TableSchema) -> Option<Mapping> {
+    Mapping::new(table, &Rule::default()).ok()
+}
+
 fn table_fields(table: &TableSchema) -> Value {
+    let keyed = key_of(table);
     json!({
         "table": table.name.to_string(),
-        "key": table.key_columns().map(|c| &*c.name).collect::<Vec<_>>(),
+        "key": keyed.iter().flat_map(|m| m.read.key_columns()).map(|c| &*c.name).collect::<Vec<_>>(),
         "columns": table.columns.iter().map(|c| json!({
             "name": &*c.name,
             "type": c.native,

@@ -70,6 +70,10 @@ pub fn conclude(context: &Context, what: &Comparison, results: &[TableResult], t
 fn show_different(context: &Context, what: &Comparison, result: &TableResult) {
     let out = context.out;
     let (a, b) = (&what.a.name, &what.b.name);
+    if result.key.is_empty() {
+        // Only one side has the table; nothing was read.
+        return out.line(format!("{}: {}", result.table, result.structure.join(", ")));
+    }
     out.line(format!(
         "{}: {} rows in {a}, {} rows in {b}",
         result.table,
@@ -82,7 +86,7 @@ fn show_different(context: &Context, what: &Comparison, result: &TableResult) {
         out.line(match &difference.kind {
             Kind::OnlyA => format!("  {key}: only in {a}"),
             Kind::OnlyB => format!("  {key}: only in {b}"),
-            Kind::Differs(columns) => format!("  {key}: {} differ", columns.join(", ")),
+            Kind::Differs(columns) => format!("  {key}: differs in {}", columns.join(", ")),
         });
     }
     let total = result.only_a + result.only_b + result.differ;

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use syncline_model::{Error, ErrorKind, Result};
+use syncline_model::{Error, Result};
 
 use super::output::{counted, error_fields, grouped, lined_up};
 use super::{Context, Outcome, TableArgs, progress};
@@ -71,31 +71,29 @@ pub async fn carry(context: &Context, job: &Job, prepared: Prepared) -> Result<J
     prepared.refuse_misfits()?;
     let progress = Progress::new(&prepared);
     let shown = progress::show(context.out, &progress);
-    tokio::select! {
-        report = run_lanes(job, prepared, &progress) => {
-            drop(shown);
-            Ok(report)
-        }
-        // The open units are not committed: that is what a clean stop and a killed process have in common.
-        () = stop_signal() => {
-            drop(shown);
-            let stopped = || Error::new(ErrorKind::Interrupted, "stopped on request");
-            Ok(JobReport::stopped_by(&progress, stopped))
+    let report = run_lanes(job, prepared, &progress, stop_signal()).await;
+    drop(shown);
+    Ok(report)
+}
+
+/// Ends when somebody asks for the end; heard from the call on, not only from the first poll.
+#[cfg(unix)]
+fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut heard = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+    async move {
+        match &mut heard {
+            [Ok(terminate), Ok(interrupt)] => tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            },
+            _ => std::future::pending().await,
         }
     }
 }
 
+#[cfg(not(unix))]
 async fn stop_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                _ = tokio::signal::ctrl_c() => return,
-            }
-        }
-    }
     let _ = tokio::signal::ctrl_c().await;
 }
 
@@ -104,6 +102,7 @@ pub fn conclude(context: &Context, job: &Job, report: &JobReport) -> Outcome {
     let out = context.out;
     for lane in &report.lanes {
         summary(context, &job.from.name, lane);
+        lane.notices.iter().for_each(|n| out.line(format!("note: {n}")));
         if let Ok(finished) = &lane.outcome {
             finished.notices.iter().for_each(|n| out.line(format!("note: {n}")));
             for (table, held) in &finished.rows_held {
@@ -111,7 +110,7 @@ pub fn conclude(context: &Context, job: &Job, report: &JobReport) -> Outcome {
                 if let Some(kept @ 1..) = held.checked_sub(copied) {
                     let rows = counted(kept, "row");
                     out.line(format!(
-                        "note: {table}: {rows} that the source does not have stayed; `--mode truncate` replaces the table"
+                        "note: {table}: {rows} that the source does not have stayed; mode truncate replaces the table"
                     ));
                 }
             }
@@ -139,10 +138,10 @@ fn summary(context: &Context, from: &str, lane: &LaneReport) {
     if lane.tables.len() > 1 {
         rows.push(vec!["total".into(), String::new(), grouped(total), format!("{seconds:.2}"), rate(total, seconds)]);
     }
-    lined_up(&rows).iter().for_each(|line| out.line(line));
+    lined_up(&rows, 2).iter().for_each(|line| out.line(line));
     if lane.tables.iter().any(|t| t.state == TableState::DoneBefore) {
         out.line(
-            "note: an interrupted copy was continued; tables done before were not read again (`--restart` reads all)",
+            "note: an interrupted copy was continued; tables done before hold what they held then (`--restart` reads all again)",
         );
     }
 }
@@ -176,11 +175,24 @@ pub fn document(report: &JobReport) -> Value {
         .lanes
         .iter()
         .map(|lane| {
-            let mut fields = json!({ "sink": lane.name, "done": lane.outcome.is_ok(), "tables": lane.tables });
+            let mut fields = json!({
+                "sink": lane.name,
+                "done": lane.outcome.is_ok(),
+                "tables": lane.tables,
+                "deletes_missing": lane.deletes_missing,
+            });
             if let Some(fields) = fields.as_object_mut() {
                 match &lane.outcome {
-                    Ok(finished) => drop(fields.insert("notices".into(), json!(finished.notices))),
-                    Err(e) => drop(fields.insert("error".into(), error_fields(e))),
+                    Ok(finished) => {
+                        let held: serde_json::Map<_, _> =
+                            finished.rows_held.iter().map(|(table, rows)| (table.clone(), json!(rows))).collect();
+                        fields.insert("rows_held".into(), json!(held));
+                        fields.insert("notices".into(), json!([&lane.notices[..], &finished.notices[..]].concat()));
+                    }
+                    Err(e) => {
+                        fields.insert("notices".into(), json!(lane.notices));
+                        fields.insert("error".into(), error_fields(e));
+                    }
                 }
             }
             fields

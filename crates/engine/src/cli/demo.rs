@@ -28,11 +28,13 @@ const EDITS: &str = "
     INSERT INTO sales_order VALUES (20001, 7, '2026-11-01', 99.90);
     DELETE FROM sales_order WHERE id = 13;";
 
-pub async fn demo(context: &Context) -> Result<Outcome> {
+pub async fn demo() -> Result<Outcome> {
     let folder = folder()?;
     // The commands then read as a user would type them.
     std::env::set_current_dir(&folder)
         .map_err(|e| Error::new(ErrorKind::Denied, "cannot enter the demo's folder").caused_by(e))?;
+    // A story is told to people, whatever else was asked for.
+    let context = &Context { out: super::Output::new(false, false), config: None };
     let out = context.out;
     out.line(format!("Two SQLite databases in {}: a shop, and a laptop that has nothing yet.", folder.display()));
     sql(SHOP)?;

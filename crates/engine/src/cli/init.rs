@@ -9,7 +9,7 @@ use serde_json::json;
 use syncline_model::pattern::Selection;
 use syncline_model::{Error, ErrorKind, Result};
 
-use super::check::key_text;
+use super::check::{key_of, key_text};
 use super::output::counted;
 use super::{Context, Outcome};
 use crate::config::{self, ConnectionUrl, DEFAULT_FILE};
@@ -38,7 +38,8 @@ pub async fn init(context: &Context, args: InitArgs) -> Result<Outcome> {
     write_new(&path, &text)?;
     let out = context.out;
     out.line(format!("wrote {} with {}", path.display(), counted(description.tables.len() as u64, "table")));
-    out.line("next: `syncline check`, `syncline plan`, then `syncline run`");
+    let named = context.config.as_ref().map_or(String::new(), |path| format!(" --config {}", path.display()));
+    out.line(format!("next: `syncline{named} check`, `syncline{named} plan`, then `syncline{named} run`"));
     out.document(&json!({ "file": path.display().to_string(), "tables": description.tables.len() }));
     Ok(Outcome::Done)
 }
@@ -55,13 +56,13 @@ fn file_text(from: (&str, &str), to: (&str, &str), description: &Description) ->
     );
     text.push_str("    mode: upsert\n");
     // A list that names no table would be refused.
-    let listed = description.tables.iter().any(|t| !t.key.is_empty());
+    let listed = description.tables.iter().any(|t| key_of(t).is_some());
     text.push_str(if listed { "    tables:\n" } else { "    # tables:\n" });
     for table in &description.tables {
         let name = quoted(&pattern_text(&table.name.to_string()));
         let about = format!("{}, {}", counted(table.columns.len() as u64, "column"), key_text(table));
         let about = about.replace(char::is_control, " ");
-        if table.key.is_empty() {
+        if key_of(table).is_none() {
             let _ = writeln!(text, "      # {name}: {{key: [COLUMN]}}  # {about}: name one to copy it");
         } else {
             let _ = writeln!(text, "      {name}: {{}}  # {about}");

@@ -13,6 +13,7 @@ mod progress;
 mod run;
 mod status;
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -88,10 +89,11 @@ impl TableArgs {
 
     fn rules(&self) -> Result<Vec<(Pattern, Rule)>> {
         let rule = |text: &String| {
-            let (table, columns) = text.split_once('=').ok_or_else(|| {
-                Error::new(ErrorKind::Config, format!("--key{} names no columns", config::shown(text)))
-                    .hint("write --key TABLE=COLUMN or --key TABLE=COLUMN,COLUMN")
-            })?;
+            let (table, columns) =
+                text.split_once('=').filter(|(_, columns)| !columns.trim().is_empty()).ok_or_else(|| {
+                    Error::new(ErrorKind::Config, format!("--key{} names no columns", config::shown(text)))
+                        .hint("write --key TABLE=COLUMN or --key TABLE=COLUMN,COLUMN")
+                })?;
             let key = columns.split(',').map(|c| c.trim().to_owned()).collect();
             Ok((Pattern::parse(table)?, Rule { key, ..Rule::default() }))
         };
@@ -187,7 +189,7 @@ pub fn main() -> ExitCode {
 
 /// Help, or what is wrong with the command line. The parser repeats words; a URL among them may hold a password (I15).
 fn usage(error: &clap::Error) -> ! {
-    let urls: Vec<String> = std::env::args().skip(1).filter(|word| word.contains("://")).collect();
+    let urls: Vec<String> = std::env::args().skip(1).filter(|word| word.contains(['@', ':'])).collect();
     if urls.is_empty() || !error.use_stderr() {
         error.exit();
     }
@@ -198,7 +200,7 @@ fn usage(error: &clap::Error) -> ! {
 
 async fn dispatch(context: &Context, command: Command) -> Result<Outcome> {
     match command {
-        Command::Demo => demo::demo(context).await,
+        Command::Demo => demo::demo().await,
         Command::Copy(args) => copy::copy(context, args).await,
         Command::Compare(args) => compare::compare(context, args).await,
         Command::Run(args) => run::run(context, args).await,
@@ -218,5 +220,10 @@ fn start_tracing(verbose: u8) {
         _ => "syncline=trace",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("SYNCLINE_LOG").unwrap_or_else(|_| level.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
 }

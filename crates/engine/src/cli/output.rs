@@ -92,8 +92,8 @@ pub fn counted(number: u64, one: &str) -> String {
     format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// Lines up columns: the first to the left, the others to the right.
-pub fn lined_up(rows: &[Vec<String>]) -> Vec<String> {
+/// Lines up columns: the first `left` to the left, the others to the right.
+pub fn lined_up(rows: &[Vec<String>], left: usize) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
@@ -101,10 +101,11 @@ pub fn lined_up(rows: &[Vec<String>]) -> Vec<String> {
         let mut line = String::from(" ");
         for (c, (cell, &width)) in row.iter().zip(&widths).enumerate() {
             let fill = " ".repeat(width - cell.chars().count());
-            let (left, right) = if c == 0 { (cell.as_str(), fill.as_str()) } else { (fill.as_str(), cell.as_str()) };
+            let (before, after) =
+                if c < left { (cell.as_str(), fill.as_str()) } else { (fill.as_str(), cell.as_str()) };
             line.push_str(if c == 0 { " " } else { "  " });
-            line.push_str(left);
-            line.push_str(right);
+            line.push_str(before);
+            line.push_str(after);
         }
         line.trim_end().to_owned()
     };

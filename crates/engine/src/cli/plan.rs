@@ -51,6 +51,7 @@ pub fn show(context: &Context, jobs: &[(Job, Prepared)]) -> Result<Outcome> {
                 outcome = Outcome::Failed;
                 out.line(format!("  does not fit: {}: {}", misfit.table, misfit.reason));
             }
+            let notices = [&lane.plan.notices[..], &prepared.notices[..]].concat();
             documents.push(json!({
                 "job": job.name,
                 "source": job.from.name,
@@ -63,7 +64,7 @@ pub fn show(context: &Context, jobs: &[(Job, Prepared)]) -> Result<Outcome> {
                 })).collect::<Vec<_>>(),
                 "statements": lane.plan.statements,
                 "misfits": lane.plan.misfits,
-                "notices": lane.plan.notices,
+                "notices": notices,
             }));
         }
         prepared.notices.iter().for_each(|n| out.line(format!("  note: {n}")));

@@ -26,7 +26,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
     for spec in chosen(&plan, &args.jobs)? {
         // A job that fails never holds the others, nor hides what they did.
         let (outcome, mut document, stopped) = match one(context, &plan, spec, args.restart).await {
-            Ok((job, report)) => (copy::conclude(context, &job, &report), copy::document(&report), report.stopped()),
+            Ok((job, report)) => (copy::conclude(context, &job, &report), copy::document(&report), report.stopped),
             Err(e) => {
                 let e = e.at("job", &*spec.name);
                 context.out.failure(&e);

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use syncline_model::mapping::{Mapping, Rule};
-use syncline_model::pattern::{Pattern, Selection, winner};
-use syncline_model::{CellBuf, Error, ErrorKind, Result, TableName, TableSchema};
+use syncline_model::pattern::{Pattern, Selection, unmatched};
+use syncline_model::{CellBuf, Error, ErrorKind, LogicalType, Result, TableName, TableSchema};
 
 use crate::connector::{Budget, ReadOrder, ReadSpec, Source};
 use crate::job::Endpoint;
+use crate::job::prepare::rule_for;
 
 /// What to compare.
 #[derive(Debug)]
@@ -154,7 +155,12 @@ async fn pair_up(what: &Comparison) -> Result<(Vec<TableResult>, Vec<Pair>)> {
     let (a, b) = (a?, b?);
     let names: BTreeSet<TableName> = a.tables.iter().chain(&b.tables).map(|t| t.name.clone()).collect();
     let all: Vec<_> = names.iter().cloned().collect();
-    if let Some(unmatched) = what.selection.unmatched(&all, None).first() {
+    let known: Vec<_> = a.names.iter().chain(&b.names).cloned().collect();
+    let others = what.selection.exclude.iter().chain(what.rules.iter().map(|(pattern, _)| pattern));
+    let mut mistakes = what.selection.unmatched(&known, None);
+    mistakes.extend(what.selection.unmatched(&all, None));
+    mistakes.extend(unmatched(others, &known, None));
+    if let Some(unmatched) = mistakes.into_iter().next() {
         return Err(Error::new(ErrorKind::NotFound, unmatched.to_string())
             .hint(format!("neither {} nor {} has it", what.a.name, what.b.name)));
     }
@@ -179,14 +185,19 @@ async fn pair_up(what: &Comparison) -> Result<(Vec<TableResult>, Vec<Pair>)> {
 
 /// Both sides' schemas with the columns that both have, in the order of the first.
 fn pair(what: &Comparison, name: TableName, a: &TableSchema, b: &TableSchema) -> Result<Pair> {
-    let rule = winner(what.rules.iter().map(|(p, _)| p), &name, None)?
-        .and_then(|i| what.rules.get(i))
-        .map(|(_, rule)| rule.clone())
-        .unwrap_or_default();
+    let rule = rule_for(&what.rules, &name)?;
     let keyed = Mapping::new(a, &rule)?.read;
+    let column = |of: &TableSchema, name: &str| of.position(name).and_then(|i| of.columns.get(i)).cloned();
     let common = |from: &TableSchema| -> Vec<_> {
-        let names = a.columns.iter().filter(|c| b.position(&c.name).is_some());
-        names.filter_map(|c| from.position(&c.name).and_then(|i| from.columns.get(i)).cloned()).collect()
+        let pairs = a.columns.iter().filter_map(|c| Some((column(from, &c.name)?, c, column(b, &c.name)?)));
+        let read = pairs.map(|(mut own, in_a, in_b)| {
+            // Two columns of one brand that mean different things are compared as they are stored.
+            if a.brand == b.brand && in_a.logical != in_b.logical {
+                own.logical = LogicalType::Any;
+            }
+            own
+        });
+        read.collect()
     };
     let with_key = |schema: &TableSchema| -> Result<Arc<TableSchema>> {
         let mut narrowed = TableSchema::new(schema.name.clone(), common(schema));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use syncline_model::error::Retry;
 use syncline_model::{Error, ErrorKind, Result};
+use tokio::task::JoinSet;
 
 use super::prepare::PreparedLane;
 use super::report::{JobReport, LaneProgress, LaneReport, Progress};
@@ -20,22 +21,48 @@ const REOPENINGS_MAX: u32 = 6;
 /// First wait before opening again; doubled each time.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 
-/// Runs every lane of a job side by side: one that fails or is slow never holds the others (F68).
-pub async fn run_lanes(job: &Job, prepared: Prepared, progress: &Progress) -> JobReport {
+/// Runs every lane of a job side by side, until all have ended or `stop` has: one that fails or is slow never holds
+/// the others (F68). A stop takes the open units back and waits until that is done.
+pub async fn run_lanes(
+    job: &Job,
+    prepared: Prepared,
+    progress: &Progress,
+    stop: impl Future<Output = ()>,
+) -> JobReport {
     let steps = Steps::new(&prepared.mappings, job.mode);
     let shared = Arc::new((job.clone(), prepared.read, steps));
-    let mut running = Vec::new();
-    for (lane, shown) in prepared.lanes.into_iter().zip(progress.lanes()) {
-        let (shared, watched) = (shared.clone(), shown.clone());
-        running.push((shown, tokio::spawn(async move { run_lane(&shared, lane, &watched).await })));
+    let shown = progress.lanes();
+    let mut outcomes: Vec<Option<Result<FinishReport>>> = shown.iter().map(|_| None).collect();
+    let mut notices = Vec::new();
+    let mut running = JoinSet::new();
+    for (i, (lane, shown)) in prepared.lanes.into_iter().zip(shown.iter().cloned()).enumerate() {
+        notices.push(lane.plan.notices.clone());
+        let shared = shared.clone();
+        running.spawn(async move { (i, run_lane(&shared, lane, &shown).await) });
     }
-    let mut report = JobReport { notices: prepared.notices, lanes: Vec::new() };
-    for (progress, lane) in running {
-        let outcome =
-            lane.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Bug, "a lane ended by a panic").caused_by(e)));
-        report.lanes.push(LaneReport::new(&progress, outcome));
-    }
-    report
+    tokio::pin!(stop);
+    let stopped = loop {
+        tokio::select! {
+            ended = running.join_next() => match ended {
+                Some(Ok((i, outcome))) => if let Some(slot) = outcomes.get_mut(i) { *slot = Some(outcome) },
+                // A panic; its lane keeps no outcome.
+                Some(Err(_)) => {}
+                None => break false,
+            },
+            () = &mut stop => {
+                running.shutdown().await;
+                break true;
+            }
+        }
+    };
+    let missing = || match stopped {
+        true => Error::new(ErrorKind::Interrupted, "stopped on request"),
+        false => Error::new(ErrorKind::Bug, "a lane ended by a panic"),
+    };
+    let lanes = shown.iter().zip(outcomes).zip(notices).map(|((progress, outcome), notices)| {
+        LaneReport::new(progress, notices, outcome.unwrap_or_else(|| Err(missing())))
+    });
+    JobReport { notices: prepared.notices, lanes: lanes.collect(), stopped }
 }
 
 type Shared = (Job, crate::connector::ReadSpec, Steps);

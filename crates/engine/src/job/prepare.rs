@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use syncline_model::mapping::{self, Mapping, Rule};
-use syncline_model::pattern::winner;
-use syncline_model::{Error, ErrorKind, Result, TableName};
+use syncline_model::pattern::{Pattern, unmatched, winner};
+use syncline_model::{Error, ErrorKind, Result, TableName, TableSchema};
 
 use super::{Endpoint, Job};
 use crate::capture::snapshot;
-use crate::connector::{LaneId, ReadOrder, ReadSpec, WritePlan, WriteSpec};
+use crate::connector::{Description, LaneId, ReadOrder, ReadSpec, WritePlan, WriteSpec};
 
 /// A job whose both ends were seen and fit.
 #[derive(Debug)]
@@ -52,37 +52,19 @@ pub async fn prepare(job: &Job) -> Result<Prepared> {
         );
     }
     let description = job.from.connector.describe(&job.selection).await?;
-    let mut notices = Vec::new();
-    let mut mappings = Vec::new();
-    let mut keyless = Vec::new();
     named_tables_exist(job, &description)?;
-    for (table, reason) in &description.skipped {
-        notices.push(format!("{table} is left out: {reason}"));
-    }
-    for schema in snapshot::parents_first(description.tables) {
-        let rule = rule_for(job, &schema.name)?;
-        match Mapping::new(&schema, &rule) {
-            Ok(mapping) => mappings.push(mapping),
-            Err(e) if e.kind() == ErrorKind::Schema && rule.key.is_empty() => {
-                keyless.push((schema.name.to_string(), e))
-            }
-            Err(e) => return Err(e),
-        }
-    }
-    refuse_keyless(keyless)?;
-    if mappings.is_empty() {
-        return Err(Error::new(ErrorKind::NotFound, "there is no table to read").at("source", &*job.from.name));
-    }
-    mapping::check_targets(&mappings)?;
+    let notices = description.skipped.iter().map(|(table, reason)| format!("{table} is left out: {reason}")).collect();
+    let (mappings, rules) = map_tables(job, description.tables)?;
     let rows_estimates = mappings
         .iter()
         .filter_map(|m| Some((m.write.name.clone(), *description.rows_estimates.get(&m.read.name)?)))
         .collect();
     let mappings: Vec<_> = mappings.into_iter().map(Arc::new).collect();
     let read = ReadSpec { tables: mappings.iter().map(|m| m.read.clone()).collect(), order: ReadOrder::Fastest };
+    let lane_id = lane_id(job, &description.identity, &mappings, &rules);
     let mut lanes: Vec<PreparedLane> = Vec::new();
     for to in &job.to {
-        let lane = prepare_lane(job, to, &description.identity, &mappings).await?;
+        let lane = prepare_lane(job, to, &lane_id, &description.identity, &mappings).await?;
         if let Some(other) = lanes.iter().find(|other| other.plan.identity == lane.plan.identity) {
             return Err(Error::new(ErrorKind::Config, "two sinks are the same database")
                 .at("sink", &*other.to.name)
@@ -94,13 +76,44 @@ pub async fn prepare(job: &Job) -> Result<Prepared> {
     Ok(Prepared { mappings, read, lanes, rows_estimates, notices })
 }
 
-async fn prepare_lane(job: &Job, to: &Endpoint, from: &str, mappings: &[Arc<Mapping>]) -> Result<PreparedLane> {
+/// The tables as they are read and written, parents first, with the rule that each follows.
+fn map_tables(job: &Job, tables: Vec<TableSchema>) -> Result<(Vec<Mapping>, Vec<Rule>)> {
+    let (mut mappings, mut rules, mut keyless) = (Vec::new(), Vec::new(), Vec::new());
+    for schema in snapshot::parents_first(tables) {
+        let rule = rule_for(&job.rules, &schema.name)?;
+        match Mapping::new(&schema, &rule) {
+            Ok(mapping) => {
+                mappings.push(mapping);
+                rules.push(rule);
+            }
+            Err(e) if e.kind() == ErrorKind::Schema && rule.key.is_empty() => {
+                keyless.push((schema.name.to_string(), e));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    refuse_keyless(keyless)?;
+    if mappings.is_empty() {
+        return Err(Error::new(ErrorKind::NotFound, "there is no table to read").at("source", &*job.from.name));
+    }
+    mapping::check_targets(&mappings)?;
+    mapping::retarget_foreign_keys(&mut mappings);
+    Ok((mappings, rules))
+}
+
+async fn prepare_lane(
+    job: &Job,
+    to: &Endpoint,
+    lane_id: &LaneId,
+    from: &str,
+    mappings: &[Arc<Mapping>],
+) -> Result<PreparedLane> {
     if !to.connector.capabilities().sink {
         return Err(Error::new(ErrorKind::Unsupported, "this connector cannot be a sink").at("sink", &*to.name));
     }
     let spec = WriteSpec {
-        lane: lane_id(job, from, mappings),
-        owner: format!("process {}", std::process::id()),
+        lane: lane_id.clone(),
+        owner: owner(),
         tables: mappings.iter().map(|m| m.write.clone()).collect(),
         once: job.once,
         restart: job.restart,
@@ -115,36 +128,49 @@ async fn prepare_lane(job: &Job, to: &Endpoint, from: &str, mappings: &[Arc<Mapp
     Ok(PreparedLane { to: to.clone(), spec, plan })
 }
 
-/// A job's identity towards its sinks: source, job, and what exactly it writes, so that a copy of other tables never
-/// continues this one. The sink is not part of it: it is where the lane is kept.
+/// Host and process, for whoever is fenced.
+fn owner() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{} process {}", host.trim(), std::process::id()).trim_start().to_owned()
+}
+
+/// A job's identity towards its sinks: source, job, and what exactly it writes, so that a copy of other tables or
+/// other rows never continues this one. The sink is not part of it: it is where the lane is kept.
 ///
 /// FNV-1a: fixed for ever, since it is stored, and nobody attacks it.
-fn lane_id(job: &Job, from: &str, mappings: &[Arc<Mapping>]) -> LaneId {
+fn lane_id(job: &Job, from: &str, mappings: &[Arc<Mapping>], rules: &[Rule]) -> LaneId {
     let mut text = format!("{from}\0{}\0{:?}", job.name, job.mode);
-    for mapping in mappings {
-        for part in [&mapping.read, &mapping.write] {
-            let _ = write!(text, "\0{}", part.name);
-            for column in &part.columns {
-                let _ = write!(text, "\0\0{}", column.name);
-            }
+    for (mapping, rule) in mappings.iter().zip(rules) {
+        let _ = write!(text, "\0{}\0{}\0{rule:?}", mapping.read.name, mapping.write.name);
+        for column in &mapping.read.columns {
+            let _ = write!(text, "\0{}", column.name);
         }
     }
     let hash = text
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    LaneId(format!("{hash:016x}"))
+    LaneId(format!("{}-{hash:016x}", job.name))
 }
 
 /// The rule of the most specific pattern that matches.
-fn rule_for(job: &Job, table: &TableName) -> Result<Rule> {
-    let winner = winner(job.rules.iter().map(|(pattern, _)| pattern), table, None)?;
-    Ok(winner.and_then(|i| job.rules.get(i)).map(|(_, rule)| rule.clone()).unwrap_or_default())
+///
+/// # Errors
+/// [`ErrorKind::Config`] if two patterns are equally specific.
+pub fn rule_for(rules: &[(Pattern, Rule)], table: &TableName) -> Result<Rule> {
+    let winner = winner(rules.iter().map(|(pattern, _)| pattern), table, None)?;
+    Ok(winner.and_then(|i| rules.get(i)).map(|(_, rule)| rule.clone()).unwrap_or_default())
 }
 
-fn named_tables_exist(job: &Job, description: &crate::connector::Description) -> Result<()> {
+/// A name that means no table is a mistake, also where it would leave one out (I10).
+fn named_tables_exist(job: &Job, description: &Description) -> Result<()> {
     let there: Vec<TableName> = description.tables.iter().map(|t| t.name.clone()).collect();
+    let others = job.selection.exclude.iter().chain(job.rules.iter().map(|(pattern, _)| pattern));
+    // First by all names, so that the one that was meant can be told.
+    let mut mistakes = job.selection.unmatched(&description.names, None);
+    mistakes.extend(job.selection.unmatched(&there, None));
+    mistakes.extend(unmatched(others, &description.names, None));
     // One mistake at a time: the first is named.
-    let Some(unmatched) = job.selection.unmatched(&there, None).into_iter().next() else { return Ok(()) };
+    let Some(unmatched) = mistakes.into_iter().next() else { return Ok(()) };
     let named = job.selection.include.iter().find(|p| p.to_string() == unmatched.pattern);
     let left_out = description.skipped.iter().find(|(t, _)| named.is_some_and(|p| p.matches(t, None)));
     Err(match left_out {

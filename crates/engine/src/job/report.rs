@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use syncline_model::{ChangeBatch, Error, ErrorKind, Op, Position, Result, TableName, TableSchema};
+use syncline_model::{ChangeBatch, Error, Op, Position, Result, TableName, TableSchema};
 
 use super::prepare::Prepared;
 use crate::capture::snapshot;
@@ -210,22 +210,8 @@ pub struct JobReport {
     pub notices: Vec<String>,
     /// One per sink.
     pub lanes: Vec<LaneReport>,
-}
-
-impl JobReport {
-    /// Whether somebody asked for the end.
-    #[must_use]
-    pub fn stopped(&self) -> bool {
-        let interrupted = |lane: &LaneReport| lane.outcome.as_ref().is_err_and(|e| e.kind() == ErrorKind::Interrupted);
-        self.lanes.iter().any(interrupted)
-    }
-
-    /// A job that ended early: every lane as far as it got, with the same error.
-    #[must_use]
-    pub fn stopped_by(progress: &Progress, error: impl Fn() -> Error) -> Self {
-        let lanes = progress.lanes.iter().map(|lane| LaneReport::new(lane, Err(error()))).collect();
-        Self { notices: Vec::new(), lanes }
-    }
+    /// Whether somebody asked for the end before it came.
+    pub stopped: bool,
 }
 
 /// What one lane did.
@@ -235,6 +221,10 @@ pub struct LaneReport {
     pub name: String,
     /// The tables.
     pub tables: Vec<TableProgress>,
+    /// What is worth knowing about this sink and stopped nothing.
+    pub notices: Vec<String>,
+    /// Deletes of rows that were not there.
+    pub deletes_missing: u64,
     /// Whether anything was committed in this run.
     pub committed: bool,
     /// How it ended.
@@ -242,8 +232,14 @@ pub struct LaneReport {
 }
 
 impl LaneReport {
-    pub(super) fn new(progress: &LaneProgress, outcome: Result<FinishReport>) -> Self {
-        let committed = progress.units_committed() > 0;
-        Self { name: progress.name.clone(), tables: progress.tables(), committed, outcome }
+    pub(super) fn new(progress: &LaneProgress, notices: Vec<String>, outcome: Result<FinishReport>) -> Self {
+        Self {
+            name: progress.name.clone(),
+            tables: progress.tables(),
+            notices,
+            deletes_missing: progress.with(|s| s.deletes_missing),
+            committed: progress.units_committed() > 0,
+            outcome,
+        }
     }
 }

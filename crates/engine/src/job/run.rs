@@ -12,7 +12,8 @@ use crate::connector::{Budget, FinishReport, Read, Sink, Source};
 
 /// Carries one lane until its source ends.
 ///
-/// While the sink writes a batch, the source already reads the next one: at most two batches are in memory (I13).
+/// While the sink writes a batch, the source already reads the next one: at most two batches are in this function's
+/// hands, besides those that the source itself keeps ahead (I13).
 ///
 /// # Errors
 /// The first error of either side. The open unit is then not committed; the sink's own position says where to go on.
@@ -24,6 +25,7 @@ pub async fn run(
     progress: &LaneProgress,
 ) -> Result<FinishReport> {
     let epoch = sink.lease().epoch;
+    tracing::info!(sink = progress.name(), epoch = epoch.0, "lane runs");
     let mut next = source.read(budget).await;
     loop {
         let batch = match next? {
@@ -47,6 +49,7 @@ pub async fn run(
         next = ahead;
     }
     let finished = sink.finish().await?;
+    tracing::info!(sink = progress.name(), "lane has ended");
     reached(Step::Finished);
     Ok(finished)
 }

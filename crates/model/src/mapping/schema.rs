@@ -29,6 +29,7 @@ pub(super) fn plan(source: &TableSchema, rule: &Rule) -> Result<Mapping> {
     let wanted: Vec<usize> = wanted.into_iter().collect();
     let read = picked(source, &wanted, &key);
     let mut write = picked(source, &kept, &key);
+    write.key_unique = is_unique(source, &key);
     write.indexes.retain(|index| index.columns != write.key || !index.unique);
     rename(&mut write, rule)?;
     if let Some(to) = &rule.to {
@@ -74,8 +75,14 @@ fn key(source: &TableSchema, rule: &Rule, excluded: &[usize]) -> Result<Vec<usiz
     let unique = source.indexes.iter().find(never_null).map(|index| index.columns.clone());
     unique.ok_or_else(|| {
         Error::new(ErrorKind::Schema, "the table has no key, so its rows cannot be told apart")
-            .hint("name one with `key:`, or leave the table out")
+            .hint("name one with `--key TABLE=COLUMN,...` or `key:`, or leave the table out with `--exclude`")
     })
+}
+
+/// Whether the source itself refuses two rows with these values.
+fn is_unique(source: &TableSchema, key: &[usize]) -> bool {
+    let same = |columns: &[usize]| columns.iter().collect::<BTreeSet<_>>() == key.iter().collect();
+    same(&source.key) || source.indexes.iter().any(|index| index.unique && same(&index.columns))
 }
 
 /// The table with only some of its columns; indexes and foreign keys count in the new positions, and those that

@@ -146,7 +146,8 @@ impl Connector for Memory {
     async fn describe(&self, wanted: &Selection) -> Result<Description> {
         let state = self.state();
         let tables = state.tables.values().filter(|t| wanted.wants(&t.schema.name, None));
-        let mut found = Description { identity: self.identity(), ..Description::default() };
+        let names = state.tables.keys().cloned().collect();
+        let mut found = Description { identity: self.identity(), names, ..Description::default() };
         for table in tables {
             found.rows_estimates.insert(table.schema.name.clone(), table.rows.len() as u64);
             found.tables.push((*table.schema).clone());

@@ -170,6 +170,14 @@ impl Open<'_> {
     /// never quietly one row (I10); otherwise they replace by key.
     pub fn load(self, changes: &TableChanges, report: &mut WriteReport) -> Result<()> {
         let replace = self.table.held_rows != Some(false);
+        if replace && !self.table.schema.key_unique {
+            return Err(Error::new(
+                ErrorKind::Schema,
+                "the source does not keep this key unique, and the sink holds rows",
+            )
+            .at("table", self.table.schema.name.to_string())
+            .hint("with mode truncate the table is replaced, and a key that comes twice is noticed"));
+        }
         let mut stmt = prepare(self.conn, self.table, &self.table.insert_sql(replace))?;
         let mut scratch = Vec::new();
         let columns: Vec<_> = self

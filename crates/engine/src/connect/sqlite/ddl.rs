@@ -53,7 +53,10 @@ pub fn plan(conn: Option<&Connection>, spec: &WriteSpec) -> Result<WritePlan> {
                     ));
                 }
             }
-            (Some((own, kind)), _) => misfit(format!("{own} is a {kind} at the sink, not a table")),
+            (Some((own, kind)), _) => {
+                let kind = if kind == "virtual" { "virtual table" } else { &kind };
+                misfit(format!("{own} is a {kind} at the sink, not a table of its own rows"));
+            }
             (None, _) => {
                 plan.statements.push(create_table(table));
                 plan.statements.extend(create_indexes(table));

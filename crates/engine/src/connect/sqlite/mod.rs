@@ -56,6 +56,9 @@ impl Sqlite {
             return Err(Error::new(ErrorKind::NotFound, "there is no such database file")
                 .hint("check the path; only a sink is created when it is missing"));
         }
+        if self.path.is_dir() {
+            return Err(Error::new(ErrorKind::NotFound, "this is a folder, not a database file"));
+        }
         let mut flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
         flags |= match access {
             Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -78,7 +81,13 @@ impl Sqlite {
             }
             Err(e)
         });
-        conn.map_err(|e| failed(e, "cannot open the database"))
+        let conn = conn.map_err(|e| failed(e, "cannot open the database"))?;
+        // SQLite opens what it may not write as well as it can, and says so only at the first write.
+        if access != Access::Read && conn.is_readonly(rusqlite::MAIN_DB).unwrap_or(false) {
+            return Err(Error::new(ErrorKind::Denied, "the database can only be read")
+                .hint("a sink needs the right to write its file and folder, on a drive that may be written"));
+        }
+        Ok(conn)
     }
 
     fn check_now(&self) -> Result<CheckReport> {
@@ -164,6 +173,11 @@ impl Connector for Sqlite {
         in_place(|| {
             let identity = self.identity();
             if !self.path.exists() {
+                let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                if !folder.is_dir() {
+                    return Err(Error::new(ErrorKind::NotFound, "the folder of this database does not exist")
+                        .hint("create the folder, or name another file"));
+                }
                 return Ok(WritePlan { identity, ..ddl::plan(None, spec)? });
             }
             let conn = self.open(Access::Write)?;
@@ -235,6 +249,7 @@ fn failed(e: rusqlite::Error, what: &str) -> Error {
     let error = Error::new(kind, what).caused_by(e.to_string());
     match kind {
         ErrorKind::Denied if cannot_open => error.hint("the folder must exist, and both must be yours to write"),
+        ErrorKind::Unreachable => error.hint("the drive reports an error; the system's log says more"),
         ErrorKind::Busy => error.hint("another program holds a lock on this database; close it or wait"),
         ErrorKind::Corrupt => {
             error.hint("check the file: is it an SQLite database? `sqlite3 FILE 'PRAGMA integrity_check'`")

@@ -196,18 +196,15 @@ pub fn stored<'a>(cell: Cell<'a>, affinity: Affinity, scratch: &'a mut Vec<u8>) 
         }
         Cell::Float(v) => ValueRef::Real(v),
         Cell::Decimal(v) => match affinity {
-            Affinity::Numeric => match (v.to_i64_exact(), v.to_f64_exact()) {
+            // A column without a type keeps the number that a decimal column of SQLite would keep.
+            Affinity::Numeric | Affinity::Blob => match (v.to_i64_exact(), v.to_f64_exact()) {
                 (Some(whole), _) => return Ok(Bound(ValueRef::Integer(whole))),
                 (None, Some(float)) => return Ok(Bound(ValueRef::Real(float))),
+                _ if affinity == Affinity::Blob => return Ok(text(v, scratch)),
                 _ => return Err("the decimal has more digits than SQLite's numbers keep; a TEXT column would hold it"),
             },
             Affinity::Real => return Err("the column stores floats, not exact decimals"),
-            Affinity::Text | Affinity::Blob => {
-                let mut text = String::new();
-                v.format(&mut text);
-                scratch.extend_from_slice(text.as_bytes());
-                return Ok(Bound(ValueRef::Text(scratch)));
-            }
+            Affinity::Text => return Ok(text(v, scratch)),
         },
         Cell::Text(v) => ValueRef::Text(v.as_bytes()),
         Cell::BadText(v) => ValueRef::Text(v),
@@ -237,6 +234,13 @@ pub fn stored<'a>(cell: Cell<'a>, affinity: Affinity, scratch: &'a mut Vec<u8>) 
         }
     };
     if keeps(affinity, bound) { Ok(Bound(bound)) } else { Err("the column's affinity would change the value's type") }
+}
+
+fn text<'a>(decimal: Decimal<'_>, scratch: &'a mut Vec<u8>) -> Bound<'a> {
+    let mut text = String::new();
+    decimal.format(&mut text);
+    scratch.extend_from_slice(text.as_bytes());
+    Bound(ValueRef::Text(scratch))
 }
 
 /// A batch's column on its way into a column of the sink: straight from the array where cell and storage are the same
