@@ -147,7 +147,7 @@ fn run(sink: Arc<dyn Connector>) -> f64 {
     runtime.block_on(async {
         let prepared = prepare(&job).await.unwrap();
         let progress = Progress::new(&prepared);
-        let report = run_lanes(&job, prepared, &progress).await;
+        let report = run_lanes(&job, prepared, &progress, std::future::pending()).await;
         report.lanes.into_iter().for_each(|lane| drop(lane.outcome.unwrap()));
     });
     (cpu_us() - before) / *UNITS as f64

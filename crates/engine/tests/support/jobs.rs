@@ -115,7 +115,7 @@ pub async fn run(job: &Job) -> Result<JobReport> {
     let prepared = prepare(job).await?;
     prepared.refuse_misfits()?;
     let progress = Progress::new(&prepared);
-    Ok(run_lanes(job, prepared, &progress).await)
+    Ok(run_lanes(job, prepared, &progress, std::future::pending()).await)
 }
 
 /// Runs a job all of whose lanes must end well.
