@@ -11,7 +11,12 @@
 
 mod bad_input;
 mod cli;
+mod compare;
 mod crash;
+mod faults;
+mod lanes;
+mod order;
 mod real;
+mod secrets;
 mod suite;
 mod support;

@@ -99,6 +99,13 @@ pub struct TableProgress {
     began: Option<Instant>,
 }
 
+impl TableProgress {
+    fn done(&mut self) {
+        self.state = TableState::Done;
+        self.took = self.began.map(|b| b.elapsed()).unwrap_or_default();
+    }
+}
+
 fn as_text<S: serde::Serializer>(name: &TableName, to: S) -> std::result::Result<S::Ok, S::Error> {
     to.collect_str(name)
 }
@@ -142,6 +149,11 @@ impl LaneProgress {
             for (i, table) in s.tables.iter_mut().enumerate() {
                 match table.state {
                     TableState::Waiting if i < done => table.state = TableState::DoneBefore,
+                    // Its commit happened, and only the answer was lost (F03).
+                    TableState::Running if i < done => {
+                        table.done();
+                        s.units_committed += 1;
+                    }
                     TableState::Running => table.state = TableState::Waiting,
                     _ => {}
                 }
@@ -173,10 +185,7 @@ impl LaneProgress {
     }
 
     pub(super) fn unit_committed(&self, batch: &ChangeBatch) {
-        self.each(batch, |table| {
-            table.state = TableState::Done;
-            table.took = table.began.map(|b| b.elapsed()).unwrap_or_default();
-        });
+        self.each(batch, TableProgress::done);
         self.with(|s| s.units_committed += 1);
     }
 

@@ -3,7 +3,7 @@
 //! `read → steps → write (begin … data … commit with position) → confirm`. Nothing else in the product calls
 //! `begin`, `write`, `commit` or `confirm`.
 
-use syncline_model::{ChangeBatch, Result};
+use syncline_model::{ChangeBatch, Error, ErrorKind, Result};
 
 use super::report::LaneProgress;
 use super::step::{Step, reached};
@@ -27,6 +27,7 @@ pub async fn run(
     let epoch = sink.lease().epoch;
     tracing::info!(sink = progress.name(), epoch = epoch.0, "lane runs");
     let mut next = source.read(budget).await;
+    let mut in_unit = false;
     loop {
         let batch = match next? {
             Read::Batch(batch) => steps.apply(batch)?,
@@ -34,8 +35,13 @@ pub async fn run(
                 next = source.read(budget).await;
                 continue;
             }
+            // Rows are missing; to finish now would call the copy complete (I10).
+            Read::End if in_unit => {
+                return Err(Error::new(ErrorKind::Bug, "the source ended in the middle of a unit"));
+            }
             Read::End => break,
         };
+        in_unit = batch.ends.is_none();
         reached(Step::BatchRead);
         if batch.begins {
             sink.begin(epoch).await?;

@@ -11,6 +11,7 @@ use syncline_model::pattern::Pattern;
 use crate::support::batches::{INT, NULL, TEXT, crowd, people, row, table};
 use crate::support::jobs::{copy_job, failure, position, run, run_well, with_rule};
 use crate::support::place::Place;
+use crate::support::recorder::{Effects, Recorded, Refusal};
 
 on_every_place! {
     everything_is_copied_as_it_is
@@ -138,12 +139,7 @@ async fn truncate_replaces_the_table_in_one_unit(place: &dyn Place) {
     assert_eq!(to.rows("a").unwrap(), crowd(12));
     // A row that is refused leaves the old rows, not none.
     let to = with_old_rows(place);
-    let refusing = crate::support::recorder::Recorded {
-        inner: to.connector(),
-        effects: Default::default(),
-        refused: Some("commit"),
-    };
-    let refusing: std::sync::Arc<dyn syncline::connector::Connector> = std::sync::Arc::new(refusing);
+    let refusing = Recorded::wrap(to.connector(), &Effects::default(), &Refusal::of("commit", 1));
     failure(&truncating(copy_job(&place.connector(), &[&refusing]))).await;
     assert_eq!(to.rows("a").unwrap(), [row![1, "old"], row![99, "only here"]]);
 }

@@ -8,3 +8,5 @@ pub mod lesser;
 pub mod place;
 pub mod recorder;
 pub mod script;
+pub mod steady;
+pub mod watched;

@@ -1,6 +1,7 @@
-//! A decorator that writes down every effect, and makes a chosen call fail.
+//! A decorator that writes down every effect, and makes chosen calls fail.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -26,28 +27,60 @@ impl Effects {
     }
 }
 
+/// Which calls fail for good, instead of happening.
+#[derive(Debug, Clone, Default)]
+pub struct Refusal {
+    call: &'static str,
+    from: usize,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Refusal {
+    /// No call.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The n-th call of that name, counted from 1, and every later one.
+    pub fn of(call: &'static str, from: usize) -> Self {
+        Self { call, from, calls: Arc::default() }
+    }
+
+    /// Whether any call failed.
+    pub fn struck(&self) -> bool {
+        self.calls.load(Ordering::Relaxed) >= self.from.max(1)
+    }
+}
+
 /// A connector whose effects are written down.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Recorded {
-    pub inner: Arc<dyn Connector>,
-    pub effects: Effects,
-    /// The call that fails for good, instead of happening.
-    pub refused: Option<&'static str>,
+    inner: Arc<dyn Connector>,
+    notes: Notes,
+}
+
+#[derive(Debug, Clone)]
+struct Notes {
+    effects: Effects,
+    refusal: Refusal,
 }
 
 impl Recorded {
-    fn call(&self, name: &str, detail: impl fmt::Display) -> Result<()> {
-        outcome(&self.effects, self.refused, name, detail)
+    /// Wraps `inner`.
+    pub fn wrap(inner: Arc<dyn Connector>, effects: &Effects, refusal: &Refusal) -> Arc<dyn Connector> {
+        Arc::new(Self { inner, notes: Notes { effects: effects.clone(), refusal: refusal.clone() } })
     }
 }
 
-fn outcome(effects: &Effects, refused: Option<&str>, name: &str, detail: impl fmt::Display) -> Result<()> {
-    if refused == Some(name) {
-        effects.note(format!("{name} {detail}: refused"));
-        return Err(Error::new(ErrorKind::Value, "refused on purpose").at("call", name));
+impl Notes {
+    fn call(&self, name: &str, detail: impl fmt::Display) -> Result<()> {
+        if self.refusal.call == name && self.refusal.calls.fetch_add(1, Ordering::Relaxed) + 1 >= self.refusal.from {
+            self.effects.note(format!("{name} {detail}: refused"));
+            return Err(Error::new(ErrorKind::Value, "refused on purpose").at("call", name));
+        }
+        self.effects.note(format!("{name} {detail}"));
+        Ok(())
     }
-    effects.note(format!("{name} {detail}"));
-    Ok(())
 }
 
 #[async_trait]
@@ -70,22 +103,21 @@ impl Connector for Recorded {
 
     async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>> {
         let from = at.as_ref().map_or("the start".into(), |p| p.at.clone());
-        self.call("open_source", format!("from {from}"))?;
+        self.notes.call("open_source", format!("from {from}"))?;
         let inner = self.inner.open_source(at, spec).await?;
-        Ok(Box::new(RecordedSource { inner, effects: self.effects.clone(), refused: self.refused }))
+        Ok(Box::new(RecordedSource { inner, notes: self.notes.clone() }))
     }
 
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         let inner = self.inner.open_sink(spec).await?;
-        self.call("open_sink", format!("epoch {}", inner.lease().epoch.0))?;
-        Ok(Box::new(RecordedSink { inner, effects: self.effects.clone(), refused: self.refused }))
+        self.notes.call("open_sink", format!("epoch {}", inner.lease().epoch.0))?;
+        Ok(Box::new(RecordedSink { inner, notes: self.notes.clone() }))
     }
 }
 
 struct RecordedSource {
     inner: Box<dyn Source>,
-    effects: Effects,
-    refused: Option<&'static str>,
+    notes: Notes,
 }
 
 #[async_trait]
@@ -97,20 +129,19 @@ impl Source for RecordedSource {
             Read::Idle => "nothing yet".into(),
             Read::End => "the end".into(),
         };
-        outcome(&self.effects, self.refused, "read", what)?;
+        self.notes.call("read", what)?;
         Ok(read)
     }
 
     async fn confirm(&mut self, upto: &Position) -> Result<()> {
-        outcome(&self.effects, self.refused, "confirm", &upto.at)?;
+        self.notes.call("confirm", &upto.at)?;
         self.inner.confirm(upto).await
     }
 }
 
 struct RecordedSink {
     inner: Box<dyn Sink>,
-    effects: Effects,
-    refused: Option<&'static str>,
+    notes: Notes,
 }
 
 #[async_trait]
@@ -120,22 +151,22 @@ impl Sink for RecordedSink {
     }
 
     async fn begin(&mut self, epoch: Epoch) -> Result<()> {
-        outcome(&self.effects, self.refused, "begin", format!("epoch {}", epoch.0))?;
+        self.notes.call("begin", format!("epoch {}", epoch.0))?;
         self.inner.begin(epoch).await
     }
 
     async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
-        outcome(&self.effects, self.refused, "write", shown(batch))?;
+        self.notes.call("write", shown(batch))?;
         self.inner.write(batch).await
     }
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {
-        outcome(&self.effects, self.refused, "commit", &upto.at)?;
+        self.notes.call("commit", &upto.at)?;
         self.inner.commit(upto).await
     }
 
     async fn finish(&mut self) -> Result<FinishReport> {
-        outcome(&self.effects, self.refused, "finish", "the lane")?;
+        self.notes.call("finish", "the lane")?;
         self.inner.finish().await
     }
 }

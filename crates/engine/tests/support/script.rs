@@ -18,7 +18,8 @@ pub struct Script {
 }
 
 impl Script {
-    pub fn new(tables: &[&Arc<TableSchema>], batches: Vec<ChangeBatch>) -> Arc<dyn Connector> {
+    /// A connector over these tables.
+    pub fn of(tables: &[&Arc<TableSchema>], batches: Vec<ChangeBatch>) -> Arc<dyn Connector> {
         let tables = tables.iter().map(|t| (***t).clone()).collect();
         Arc::new(Self { tables, batches: Arc::new(Mutex::new(batches.into())) })
     }
