@@ -118,7 +118,17 @@ fn the_key_is_the_rules_else_the_tables_else_a_unique_index() {
     assert_snapshot!(shown(&Mapping::new(&keyless, &Rule::default()).unwrap().write), @"shop.orders [id region customer note code] key(code) index(note region) unique(note code) (customer)->customers() lost: 1 check constraint");
     let e = Mapping::new(&keyless, &rule(|r| r.exclude = strings(&["code"]))).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Schema);
-    assert_snapshot!(format!("{e}; {}", e.advice()), @"the table has no key, so its rows cannot be told apart [table shop.orders]; name one with `key:`, or leave the table out");
+    assert_snapshot!(format!("{e}; {}", e.advice()), @"the table has no key, so its rows cannot be told apart [table shop.orders]; name one with `--key TABLE=COLUMN,...` or `key:`, or leave the table out with `--exclude`");
+}
+
+/// I10: what replaces rows by key must know whether two rows can have the same one.
+#[test]
+fn a_chosen_key_says_whether_the_source_keeps_it_unique() {
+    let unique = |key: &[&str]| mapped(|r| r.key = strings(key)).write.key_unique;
+    assert!(unique(&[]) && unique(&["id"]) && unique(&["code"]));
+    assert!(!unique(&["region"]) && !unique(&["customer", "code"]));
+    // A unique index lets any number of nulls stand side by side, and note may be null.
+    assert!(!unique(&["note", "code"]));
 }
 
 #[test]
