@@ -13,7 +13,7 @@ mod progress;
 mod run;
 mod status;
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -189,12 +189,11 @@ pub fn main() -> ExitCode {
 
 /// Help, or what is wrong with the command line. The parser repeats words; a URL among them may hold a password (I15).
 fn usage(error: &clap::Error) -> ! {
-    let urls: Vec<String> = std::env::args().skip(1).filter(|word| word.contains(['@', ':'])).collect();
-    if urls.is_empty() || !error.use_stderr() {
+    if !error.use_stderr() || !std::env::args().any(|word| word.contains(['@', ':'])) {
         error.exit();
     }
-    let text = urls.iter().fold(error.to_string(), |text, url| text.replace(url, "[URL]"));
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+    let what = error.kind().as_str().unwrap_or("the command line is wrong");
+    let _ = writeln!(std::io::stderr(), "error: {what}\n\nFor more information, try '--help'.");
     std::process::exit(error.exit_code())
 }
 

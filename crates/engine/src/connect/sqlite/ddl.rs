@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use rusqlite::Connection;
 use syncline_model::schema::Index;
-use syncline_model::{Result, TableSchema};
+use syncline_model::{LogicalType, Result, TableSchema};
 
 use super::{BRAND, catalog, quoted, types};
 use crate::connector::{Misfit, WritePlan, WriteSpec};
@@ -77,7 +77,7 @@ pub fn create_table(table: &TableSchema) -> String {
     let mut parts = Vec::new();
     for (i, column) in table.columns.iter().enumerate() {
         let mut part = quoted(&column.name);
-        let declared = if same_brand { column.native.clone() } else { types::declared(&column.logical) };
+        let declared = if same_brand { as_type(table, &column.native) } else { types::declared(&column.logical) };
         if !declared.is_empty() {
             let _ = write!(part, " {declared}");
         }
@@ -131,6 +131,14 @@ pub fn create_table(table: &TableSchema) -> String {
         let _ = write!(sql, " {}", options.join(", "));
     }
     sql
+}
+
+/// A declared type as SQL takes it: known ones as they are, others quoted, since they may hold anything.
+fn as_type(table: &TableSchema, native: &str) -> String {
+    let known = types::logical(native) != LogicalType::Any;
+    let plain = native.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ' | '(' | ')' | ','));
+    let strict = table.options.iter().any(|o| o == "STRICT");
+    if native.is_empty() || strict || known && plain { native.to_owned() } else { quoted(native) }
 }
 
 /// Whether a default is a bare or quoted word. SQLite takes that for text, and in brackets for a column's name.

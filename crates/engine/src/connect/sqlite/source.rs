@@ -34,6 +34,7 @@ impl Snapshot {
         let (_, tables) = snapshot::remaining(at.as_ref(), &spec.tables)?;
         conn.execute_batch("PRAGMA query_only = 1; BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1")
             .map_err(|e| failed(e, "cannot begin a snapshot"))?;
+        let collation = by_bytes(&conn).map_err(|e| failed(e, "cannot sort by bytes"))?;
         let (to_reader, batches) = mpsc::channel(1);
         let (budget, budget_now) = watch::channel(0);
         let (starts, started) = oneshot::channel();
@@ -42,7 +43,7 @@ impl Snapshot {
             if started.blocking_recv().is_err() {
                 return;
             }
-            let reader = Reader { conn, order: spec.order, budget: budget_now, to_reader };
+            let reader = Reader { conn, order: spec.order, collation, budget: budget_now, to_reader };
             // The receiver is gone when the lane ended early; then nobody wants the rest.
             for table in tables {
                 match reader.table(&table) {
@@ -91,6 +92,8 @@ impl Source for Snapshot {
 struct Reader {
     conn: Connection,
     order: ReadOrder,
+    /// The collation that sorts text by its bytes in UTF-8.
+    collation: &'static str,
     budget: watch::Receiver<usize>,
     to_reader: mpsc::Sender<Result<ChangeBatch>>,
 }
@@ -99,7 +102,7 @@ impl Reader {
     /// Reads one table as one unit; false if nobody listens any more.
     fn table(&self, table: &Arc<TableSchema>) -> Result<bool> {
         let cannot = |e| failed(e, "cannot read the table");
-        let mut stmt = self.conn.prepare(&select(table, self.order)).map_err(cannot)?;
+        let mut stmt = self.conn.prepare(&select(table, self.order, self.collation)).map_err(cannot)?;
         let mut rows = stmt.query([]).map_err(cannot)?;
         let logical: Vec<LogicalType> = table.columns.iter().map(|c| c.logical.clone()).collect();
         let mut builder = TableBuilder::new(table.clone());
@@ -133,14 +136,24 @@ impl Reader {
     }
 }
 
-/// The one SELECT of a table. By key, the order is by bytes, never by a collation (F45).
-fn select(table: &TableSchema, order: ReadOrder) -> String {
+/// The collation that sorts text by its bytes in UTF-8: BINARY, unless the database keeps text in UTF-16.
+fn by_bytes(conn: &Connection) -> rusqlite::Result<&'static str> {
+    let encoding: String = conn.query_row("PRAGMA encoding", [], |r| r.get(0))?;
+    if encoding == "UTF-8" {
+        return Ok("BINARY");
+    }
+    conn.create_collation("syncline_by_bytes", |a, b| a.cmp(b))?;
+    Ok("syncline_by_bytes")
+}
+
+/// The one SELECT of a table. By key, the order is by bytes, never by a collation of the table's (F45).
+fn select(table: &TableSchema, order: ReadOrder, collation: &str) -> String {
     let columns: Vec<_> = table.columns.iter().map(|c| quoted(&c.name)).collect();
     let mut sql = format!("SELECT {} FROM main.{}", columns.join(", "), quoted(&table.name.name));
     if order == ReadOrder::Key {
         let by_bytes = |c: &Column| match c.logical {
             LogicalType::Int { .. } => quoted(&c.name),
-            _ => format!("{} COLLATE BINARY", quoted(&c.name)),
+            _ => format!("{} COLLATE {collation}", quoted(&c.name)),
         };
         let key: Vec<_> = table.key_columns().map(by_bytes).collect();
         sql.push_str(&format!(" ORDER BY {}", key.join(", ")));
