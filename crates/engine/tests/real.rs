@@ -18,6 +18,8 @@ struct Real<'a> {
     file: &'a str,
     /// Tables that have no key, and are left out.
     keyless: &'a [&'a str],
+    /// Keys of tables that do not say which columns are never null.
+    keys: &'a [&'a str],
     /// SQL that makes rows of the half-filled sink stale.
     stale: &'a str,
     /// Fewest tables that must have been copied.
@@ -41,13 +43,17 @@ impl Real<'_> {
     /// Copies into `sink` and has it judged; gives the number of tables.
     #[track_caller]
     fn copies(&self, folder: &Folder, sink: &str, mode: &str) -> usize {
-        let left_out: Vec<&str> = self.keyless.iter().flat_map(|table| ["--exclude", table]).collect();
-        let with = |words: &[&str]| [words, &left_out[..]].concat();
-        folder.syncline(&with(&["copy", self.file, sink, "--mode", mode])).well();
+        let mut options: Vec<&str> = self.keyless.iter().flat_map(|table| ["--exclude", table]).collect();
+        options.extend(self.keys.iter().flat_map(|key| ["--key", key]));
+        let mut copy = vec!["copy", self.file, sink, "--mode", mode];
+        copy.extend(&options);
+        folder.syncline(&copy).well();
         judge::same_but(&folder.path(sink), &folder.path(self.file), self.keyless);
         judge::no_trace(&folder.path(sink));
-        let more: &[&str] = if sink == "half.db" { &["--exclude", "fired"] } else { &[] };
-        let ran = folder.syncline(&[&with(&["compare", self.file, sink]), more].concat()).well();
+        let mut compare = vec!["compare", self.file, sink];
+        compare.extend(&options);
+        compare.extend(if sink == "half.db" { &["--exclude", "fired"][..] } else { &[] });
+        let ran = folder.syncline(&compare).well();
         assert!(ran.out.starts_with("equal: "), "{}", ran.out);
         let stands = judge::stands(&folder.path(sink), &folder.path(self.file));
         stands.values().filter(|stand| **stand == judge::Stand::Same).count()
@@ -65,7 +71,8 @@ impl Real<'_> {
         folder.sql("half.db", &schema);
         let from = folder.path(self.file);
         let rows = judge::halves(&from);
-        folder.sql("half.db", &format!("ATTACH '{}' AS source;\nBEGIN;\n{rows}{}\nCOMMIT;", from.display(), self.stale));
+        folder
+            .sql("half.db", &format!("ATTACH '{}' AS source;\nBEGIN;\n{rows}{}\nCOMMIT;", from.display(), self.stale));
         let triggers = folder.sql(
             "half.db",
             "SELECT printf('CREATE TRIGGER \"fires_%w_%s\" AFTER %s ON \"%w\" BEGIN INSERT INTO fired VALUES (1); END;',

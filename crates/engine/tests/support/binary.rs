@@ -1,0 +1,239 @@
+//! The real program in a folder of its own, run as a user runs it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The program under test.
+pub const SYNCLINE: &str = env!("CARGO_BIN_EXE_syncline");
+
+/// Longest that any run here may take; whoever needs longer hangs.
+const RUN_MAX: Duration = Duration::from_secs(120);
+
+/// A folder that goes with the test: the working directory of every command in it.
+pub struct Folder(tempfile::TempDir);
+
+/// How a command ended and what it said.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit code; absent if a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Folder {
+    /// An empty one, in memory where the system has such a drive: a killed process loses nothing that it wrote, so a
+    /// disk would only make a thousand syncs slow.
+    pub fn new() -> Self {
+        let memory = Path::new("/dev/shm");
+        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        Self(tempfile::Builder::new().prefix("syncline-test-").tempdir_in(parent).unwrap())
+    }
+
+    /// A file in it, which need not exist.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// Runs SQL on a database file by the sqlite3 program and gives what it prints.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        super::judge::sqlite3(&self.path(database), sql)
+    }
+
+    /// The program with these arguments, not yet started. Nothing of the caller's environment changes what it does.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.program(SYNCLINE, arguments);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Any program, in the folder and with a plain environment.
+    pub fn program(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.root());
+        for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("SYNCLINE_")) {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.root()).env("TMPDIR", self.root()).env("COLUMNS", "100").env_remove("NO_COLOR");
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn syncline(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        Ran::of(ended(&mut command)).with_folder(self)
+    }
+
+    /// Everything that is in it, byte for byte.
+    pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
+        let entries = fs::read_dir(self.root()).unwrap().map(Result::unwrap);
+        let files = entries.filter(|e| e.path().is_file());
+        files.map(|e| (e.file_name().to_string_lossy().into_owned(), fs::read(e.path()).unwrap())).collect()
+    }
+
+    /// Runs a command that must refuse: what it shows, after it was proved that no file appeared, went or changed.
+    #[track_caller]
+    pub fn refuses(&self, arguments: &[&str]) -> String {
+        let before = self.contents();
+        let refusal = self.syncline(arguments).refusal();
+        let after = self.contents();
+        let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&after), names(&before), "files came or went");
+        assert!(after == before, "a file changed");
+        refusal
+    }
+
+    /// Starts the program so that it stops for ever at the n-th time of a step. Absent if it ended before that.
+    pub fn paused_at(&self, arguments: &[&str], step: &str, times: u32) -> Option<Child> {
+        let mut command = self.command(arguments);
+        command.env("SYNCLINE_PAUSE_AT", format!("{step}:{times}")).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut said = String::new();
+        for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+            let line = line.unwrap();
+            if line.starts_with("paused at") {
+                return Some(child);
+            }
+            said.push_str(&line);
+        }
+        let status = child.wait().unwrap();
+        assert!(status.success(), "{step}:{times}: ended by itself with {status}: {said}");
+        None
+    }
+}
+
+impl Ran {
+    /// A finished command's account.
+    pub fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            signal: output.status.signal(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The same on every machine: the folder's own name is not shown.
+    fn with_folder(self, folder: &Folder) -> Self {
+        let hide = |text: &str| text.replace(&*folder.root().to_string_lossy(), "[folder]");
+        Self { out: hide(&self.out), err: hide(&self.err), ..self }
+    }
+
+    /// The run ended with this exit code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "signal {:?}\n--- out\n{}--- err\n{}", self.signal, self.out, self.err);
+        self
+    }
+
+    /// The run went well and had nothing to complain about.
+    #[track_caller]
+    pub fn well(self) -> Self {
+        let ran = self.exits(0);
+        assert_eq!(ran.err, "", "nothing belongs on standard error");
+        ran
+    }
+
+    /// The JSON document on standard output.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("not one JSON document: {e}\n{}", self.out))
+    }
+
+    /// What a refused command shows: its exit code and its error. Standard output must be empty.
+    #[track_caller]
+    pub fn refusal(&self) -> String {
+        assert_eq!(self.out, "", "a refusal prints nothing on standard output\n{}", self.err);
+        format!("exit {}\n{}", self.code.map_or("by a signal".into(), |c| c.to_string()), self.err)
+    }
+}
+
+/// Runs a command to its end, with its output; panics if it takes too long.
+pub fn ended(command: &mut Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let out = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        out.read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let err = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        err.read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let status = ended_within(&mut child, RUN_MAX);
+    Output { status, stdout: out.join().unwrap().unwrap(), stderr: err.join().unwrap().unwrap() }
+}
+
+/// Waits for a process that must end by itself.
+pub fn ended_within(child: &mut Child, limit: Duration) -> ExitStatus {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if began.elapsed() > limit {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("still running after {limit:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A program of the system that a test cannot do without.
+pub fn needs(program: &'static str) -> &'static str {
+    assert!(Path::new(program).exists(), "{program} is missing; run `cargo xtask setup`");
+    program
+}
+
+/// Stops a process and waits until each of its threads stands still.
+pub fn freeze(child: &Child) {
+    signal(child, "STOP");
+    let stands = |task: fs::DirEntry| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_none_or(|rest| rest.starts_with(['T', 'Z', 'X']) || rest.is_empty())
+    };
+    while !fs::read_dir(format!("/proc/{}/task", child.id())).unwrap().map(Result::unwrap).all(stands) {
+        std::thread::yield_now();
+    }
+}
+
+/// Sends a signal by name to one process.
+pub fn signal(child: &Child, name: &str) {
+    let status = Command::new(needs("/usr/bin/kill")).args(["-s", name, &child.id().to_string()]).status().unwrap();
+    assert!(status.success(), "signal {name} was not sent");
+}
+
+/// A shell script with `set -u` in a mount namespace of its own, so that what it mounts goes with it.
+pub fn in_own_mounts(folder: &Folder, script: &str) -> Ran {
+    let root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    // Whoever is not root may be it within a user namespace.
+    let options: &[&str] = if root { &["--mount"] } else { &["--mount", "--map-root-user"] };
+    let mut command = folder.program(needs("/usr/bin/unshare"), options);
+    command.args(["sh", "-u", "-s"]).env("SYNCLINE", SYNCLINE).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let ran = Ran::of(child.wait_with_output().unwrap()).with_folder(folder);
+    assert!(!ran.err.contains("unshare:"), "no mount namespace here; run the tests as root: {}", ran.err);
+    ran
+}
