@@ -79,12 +79,11 @@ fn key(source: &TableSchema, rule: &Rule, excluded: &[usize]) -> Result<Vec<usiz
     })
 }
 
-/// Whether the source itself refuses two rows with these values. A unique index over a column that may be null
-/// does not: nulls are all different to it.
+/// Whether the source itself refuses two rows with these values. Where a column may be null, two rows could both have
+/// null; but a row with a null in its key is refused by every sink, so none is merged into another (I10).
 fn is_unique(source: &TableSchema, key: &[usize]) -> bool {
     let same = |columns: &[usize]| columns.iter().collect::<BTreeSet<_>>() == key.iter().collect();
-    let never_null = key.iter().all(|&c| source.columns.get(c).is_some_and(|c| !c.nullable));
-    same(&source.key) || never_null && source.indexes.iter().any(|index| index.unique && same(&index.columns))
+    same(&source.key) || source.indexes.iter().any(|index| index.unique && same(&index.columns))
 }
 
 /// The table with only some of its columns; indexes and foreign keys count in the new positions, and those that
