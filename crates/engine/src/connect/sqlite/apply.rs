@@ -28,6 +28,8 @@ pub struct TableSink {
     created: bool,
     /// Whether rows were there before this lane's unit, as far as it was asked.
     held_rows: Option<bool>,
+    /// Whether the open unit has emptied the table.
+    emptied: bool,
     /// Rows written in the open unit, to name a row that is refused.
     rows: u64,
 }
@@ -49,6 +51,7 @@ impl TableSink {
             exists,
             created: false,
             held_rows: None,
+            emptied: false,
             rows: 0,
         };
         if exists {
@@ -83,6 +86,9 @@ impl TableSink {
     /// A unit begins: what the last one created is there only if it was committed.
     pub fn begin(&mut self, conn: &Connection) -> Result<()> {
         self.rows = 0;
+        if std::mem::take(&mut self.emptied) {
+            self.held_rows = None;
+        }
         if self.created {
             self.created = false;
             self.exists = catalog::kind_of(conn, &self.schema.name.name)?.is_some();
@@ -116,6 +122,7 @@ impl TableSink {
             }
             self.created = false;
         }
+        self.emptied = false;
         Ok(())
     }
 
@@ -128,9 +135,9 @@ impl TableSink {
         columns.filter_map(|c| self.schema.columns.get(c)).map(|c| quoted(&c.name)).collect()
     }
 
-    /// An insert; `replace` makes it an update where the key is already there.
-    fn insert_sql(&self, replace: bool) -> String {
-        let names = self.names(self.written.iter().map(|(c, _)| *c));
+    /// An insert of these columns; `replace` makes it an update where the key is already there.
+    fn insert_sql(&self, columns: &[(usize, Affinity)], replace: bool) -> String {
+        let names = self.names(columns.iter().map(|(c, _)| *c));
         let values = vec!["?"; names.len()].join(", ");
         // OR ABORT, because a table may say ON CONFLICT IGNORE or REPLACE, and rows would be lost in silence (I10). The
         // alias, because a table may be called excluded.
@@ -141,7 +148,7 @@ impl TableSink {
         );
         if replace {
             let same = |c: &usize| self.schema.key.contains(c) && !self.loose_key.contains(c);
-            let rest: Vec<_> = self.written.iter().map(|(c, _)| *c).filter(|c| !same(c)).collect();
+            let rest: Vec<_> = columns.iter().map(|(c, _)| *c).filter(|c| !same(c)).collect();
             let sets: Vec<_> = self.names(rest.into_iter()).iter().map(|n| format!("{n} = excluded.{n}")).collect();
             let key = self.names(self.schema.key.iter().copied()).join(", ");
             let action = if sets.is_empty() { "NOTHING".into() } else { format!("UPDATE SET {}", sets.join(", ")) };
@@ -178,7 +185,7 @@ impl Open<'_> {
             .at("table", self.table.schema.name.to_string())
             .hint("with mode truncate the table is replaced, and a key that comes twice is noticed"));
         }
-        let mut stmt = prepare(self.conn, self.table, &self.table.insert_sql(replace))?;
+        let mut stmt = prepare(self.conn, self.table, &self.table.insert_sql(&self.table.written, replace))?;
         let mut scratch = Vec::new();
         let columns: Vec<_> = self
             .table
@@ -210,8 +217,7 @@ impl Open<'_> {
         match changes.op(row) {
             op @ (Op::Snapshot | Op::Insert) => {
                 let replace = op == Op::Snapshot && self.table.held_rows != Some(false);
-                let mut stmt = prepare(self.conn, self.table, &self.table.insert_sql(replace))?;
-                insert(self.table, &mut stmt, changes, row, &mut scratch)?;
+                self.insert(changes, row, replace, &mut scratch)?;
             }
             Op::Update | Op::Key => self.update(changes, row, &mut scratch)?,
             Op::Delete => {
@@ -225,10 +231,22 @@ impl Open<'_> {
             Op::Truncate => {
                 let sql = format!("DELETE FROM main.{}", quoted(&changes.schema().name.name));
                 self.conn.execute(&sql, []).map_err(|e| self.refused(e))?;
-                self.table.held_rows = Some(false);
+                (self.table.held_rows, self.table.emptied) = (Some(false), true);
             }
         }
         report.rows += 1;
+        Ok(())
+    }
+
+    /// A column that the change does not carry is left to the sink's default (F77); a key's column must be carried.
+    fn insert(&self, changes: &TableChanges, row: usize, replace: bool, scratch: &mut Vec<u8>) -> Result<()> {
+        let carried = |c: usize| changes.after(row, c).is_some() || self.table.schema.key.contains(&c);
+        let columns: Vec<_> = self.table.written.iter().copied().filter(|(c, _)| carried(*c)).collect();
+        let mut stmt = prepare(self.conn, self.table, &self.table.insert_sql(&columns, replace))?;
+        for (i, (column, affinity)) in columns.iter().enumerate() {
+            bind(self.table, &mut stmt, i + 1, *column, *affinity, changes.cell(row, *column), scratch)?;
+        }
+        stmt.raw_execute().map_err(|e| self.refused(e))?;
         Ok(())
     }
 
@@ -289,20 +307,6 @@ fn refused(table: &TableSink, e: rusqlite::Error) -> Error {
     failed(e, "the sink refused a change")
         .at("table", table.schema.name.to_string())
         .at("row", format!("{} as read", table.rows))
-}
-
-fn insert(
-    table: &TableSink,
-    stmt: &mut CachedStatement<'_>,
-    changes: &TableChanges,
-    row: usize,
-    scratch: &mut Vec<u8>,
-) -> Result<()> {
-    for (i, (column, affinity)) in table.written.iter().enumerate() {
-        bind(table, stmt, i + 1, *column, *affinity, changes.cell(row, *column), scratch)?;
-    }
-    stmt.raw_execute().map_err(|e| refused(table, e))?;
-    Ok(())
 }
 
 fn bind(

@@ -25,7 +25,7 @@ pub fn plan(conn: Option<&Connection>, spec: &WriteSpec) -> Result<WritePlan> {
             misfit(format!("SQLite has no schemas; map the table to a plain name instead of {schema}.{name}"));
             continue;
         }
-        if name.is_empty() || name.starts_with("sqlite_") || name.starts_with("syncline_") {
+        if name.is_empty() || ["sqlite_", "syncline_"].iter().any(|own| starts_with(name, own)) {
             misfit("this name is reserved; map the table to another name".into());
             continue;
         }
@@ -139,6 +139,11 @@ fn as_type(table: &TableSchema, native: &str) -> String {
     let plain = native.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ' | '(' | ')' | ','));
     let strict = table.options.iter().any(|o| o == "STRICT");
     if native.is_empty() || strict || known && plain { native.to_owned() } else { quoted(native) }
+}
+
+/// As SQLite compares names, without regard to ASCII case.
+fn starts_with(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 /// Whether a default is a bare or quoted word. SQLite takes that for text, and in brackets for a column's name.

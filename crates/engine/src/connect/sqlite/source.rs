@@ -152,7 +152,8 @@ fn select(table: &TableSchema, order: ReadOrder, collation: &str) -> String {
     let mut sql = format!("SELECT {} FROM main.{}", columns.join(", "), quoted(&table.name.name));
     if order == ReadOrder::Key {
         let by_bytes = |c: &Column| match c.logical {
-            LogicalType::Int { .. } => quoted(&c.name),
+            // Without the collation's name, so that the rowid's own order serves. (Text fits into any column.)
+            LogicalType::Int { .. } if c.collation.is_none() => quoted(&c.name),
             _ => format!("{} COLLATE {collation}", quoted(&c.name)),
         };
         let key: Vec<_> = table.key_columns().map(by_bytes).collect();
