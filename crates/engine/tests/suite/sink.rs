@@ -19,6 +19,7 @@ on_every_place! {
     a_unit_of_several_batches_commits_as_one
     a_dropped_sink_leaves_nothing
     begin_takes_an_open_unit_back
+    begin_takes_a_truncate_back
     a_write_outside_of_a_unit_is_refused
     a_commit_outside_of_a_unit_is_refused
     a_table_that_was_not_announced_is_never_lost
@@ -133,6 +134,15 @@ async fn begin_takes_an_open_unit_back(place: &dyn Place) {
     assert_eq!((place.rows("a"), place.rows("b")), (Some(crowd(1)), None));
     applied(&mut *sink, &unit(vec![snapshot(&b, &crowd(2))], "b")).await.unwrap();
     assert_eq!(place.rows("b"), Some(crowd(2)));
+}
+
+async fn begin_takes_a_truncate_back(place: &dyn Place) {
+    let (schema, mut sink) = filled(place).await;
+    sink.begin(sink.lease().epoch).await.unwrap();
+    sink.write(&unit(vec![changes(&schema, vec![truncate()])], "no")).await.unwrap();
+    // The rows are there again, and are replaced by key.
+    applied(&mut *sink, &unit(vec![snapshot(&schema, &[row![1, "one"]])], "again")).await.unwrap();
+    assert_eq!(place.rows("t").unwrap(), [row![1, "one"], row![2, "name 2"], row![3, "name 3"]]);
 }
 
 async fn a_write_outside_of_a_unit_is_refused(place: &dyn Place) {
