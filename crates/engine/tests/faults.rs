@@ -159,6 +159,29 @@ async fn a_lost_answer_from_memory_to_sqlite() {
     sweep(memory, sqlite, Fault::AnswerLost).await;
 }
 
+/// A restart that was asked for happens, though the first opening fails: else old rows would stay for good.
+#[tokio::test(start_paused = true)]
+async fn a_restart_survives_a_call_that_fails() {
+    for fault in [Fault::Refused, Fault::AnswerLost] {
+        for n in 1.. {
+            let scene = Scene::new(memory, sqlite);
+            let kept = job(&scene.source(), &scene.sink(), false);
+            assert_well(run(&kept).await, "at first");
+            scene.from.seed("b", &[row![1, "new"]]);
+            // Without the retry decorator: the lane alone opens again.
+            let faults = Faults::sparing(fault, When::Nth(n), &["check", "describe", "plan"]);
+            let end = |inner| -> Arc<dyn Connector> { Arc::new(Faulty::new(inner, faults.clone())) };
+            let (source, sink) = (end(scene.source()), end(scene.to.connector()));
+            let after = format!("after {fault:?} at call {n}");
+            assert_well(run(&Job { restart: true, ..job(&source, &sink, false) }).await, &after);
+            scene.assert_equal(&after);
+            if faults.struck() == 0 {
+                break;
+            }
+        }
+    }
+}
+
 /// Seeds: some for ever the same, some never seen before. `SYNCLINE_SEEDS` is how many of the latter.
 fn seeds() -> Vec<u64> {
     let fresh: u64 = std::env::var("SYNCLINE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(10);

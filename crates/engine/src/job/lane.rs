@@ -71,7 +71,7 @@ async fn run_lane(shared: &Shared, mut lane: PreparedLane, progress: &LaneProgre
     let mut failed_in_a_row = 0;
     loop {
         let committed = progress.units_committed();
-        let error = match attempt(shared, &lane, progress).await {
+        let error = match attempt(shared, &mut lane, progress).await {
             Ok(finished) => {
                 progress.finished();
                 return Ok(finished);
@@ -89,15 +89,15 @@ async fn run_lane(shared: &Shared, mut lane: PreparedLane, progress: &LaneProgre
         tracing::warn!(error = %error, wait_ms = wait.as_millis(), "lane opens again");
         progress.waiting(&error);
         tokio::time::sleep(wait).await;
-        // A restart was asked for once, not at every opening.
-        lane.spec.restart = false;
     }
 }
 
-async fn attempt(shared: &Shared, lane: &PreparedLane, progress: &LaneProgress) -> Result<FinishReport> {
+async fn attempt(shared: &Shared, lane: &mut PreparedLane, progress: &LaneProgress) -> Result<FinishReport> {
     let (job, read, steps) = shared;
     // The sink comes first: its own position decides where the source starts (I2).
     let mut sink = lane.to.connector.open_sink(&lane.spec).await?;
+    // A restart was asked for once, not at every opening; it has happened only now.
+    lane.spec.restart = false;
     reached(Step::LaneTaken);
     let position = sink.lease().position.clone();
     progress.opened(position.as_ref(), &read.tables);
