@@ -83,10 +83,11 @@ impl Folder {
         Ran::of(ended(&mut command)).with_folder(self)
     }
 
-    /// Everything that is in it, byte for byte.
+    /// Everything that is in it, byte for byte; but for the files beside a WAL database, which SQLite makes for readers.
     pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
         let entries = fs::read_dir(self.root()).unwrap().map(Result::unwrap);
-        let files = entries.filter(|e| e.path().is_file());
+        let for_readers = |name: &str| name.ends_with("-shm") || name.ends_with("-wal");
+        let files = entries.filter(|e| e.path().is_file() && !for_readers(&e.file_name().to_string_lossy()));
         files.map(|e| (e.file_name().to_string_lossy().into_owned(), fs::read(e.path()).unwrap())).collect()
     }
 
