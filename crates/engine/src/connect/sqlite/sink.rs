@@ -1,6 +1,7 @@
 //! Writing into SQLite: a unit is one transaction of DDL, rows, position and epoch (I2, I3).
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Statement, config::DbConfig};
@@ -22,6 +23,8 @@ struct State {
     spec: WriteSpec,
     epoch: Epoch,
     in_unit: bool,
+    /// Whether the lane has a position that somebody may want to continue from.
+    has_position: bool,
     tables: HashMap<TableName, TableSink>,
 }
 
@@ -41,7 +44,8 @@ impl Writer {
         for schema in &spec.tables {
             tables.insert(schema.name.clone(), TableSink::open(&conn, schema)?);
         }
-        let state = State { conn, spec, epoch: lease.epoch, in_unit: false, tables };
+        let has_position = lease.position.is_some();
+        let state = State { conn, spec, epoch: lease.epoch, in_unit: false, has_position, tables };
         Ok(Self { lease, state })
     }
 }
@@ -192,7 +196,7 @@ impl State {
         }
         // I2: data, position and epoch become durable here, together.
         self.conn.execute_batch("COMMIT").map_err(cannot)?;
-        self.in_unit = false;
+        (self.in_unit, self.has_position) = (false, true);
         Ok(())
     }
 
@@ -211,6 +215,8 @@ impl State {
         }
         if self.spec.once {
             self.remove_trace().map_err(cannot)?;
+            // There is nothing left to put away.
+            self.has_position = true;
         }
         Ok(report)
     }
@@ -226,6 +232,19 @@ impl State {
             self.conn.execute_batch("DROP TABLE syncline_position")?;
         }
         self.conn.execute_batch("COMMIT")
+    }
+}
+
+/// A one-time copy that ends by an error before it committed anything leaves nothing of ours behind. A killed one
+/// does; its next run puts it away.
+impl Drop for State {
+    fn drop(&mut self) {
+        if self.spec.once && !self.has_position {
+            // Nobody waits for this: a lock that lasts is somebody's who will put it away.
+            let _ = self.conn.busy_timeout(Duration::from_millis(100));
+            let _ = self.conn.execute_batch("ROLLBACK");
+            let _ = self.remove_trace();
+        }
     }
 }
 
