@@ -46,7 +46,7 @@ impl ColumnBuilder {
     /// An empty column of that logical type.
     #[must_use]
     pub fn new(logical: &LogicalType) -> Self {
-        Self { inner: empty(logical), logical: logical.clone(), scratch: Vec::new(), bytes: 0, stored: 0 }
+        Self { inner: empty(logical, 0, 0), logical: logical.clone(), scratch: Vec::new(), bytes: 0, stored: 0 }
     }
 
     /// Appends one cell. A cell that the logical type cannot hold makes this column mixed until
@@ -87,11 +87,11 @@ impl ColumnBuilder {
 
     /// Takes the column and starts the next one, of its logical type again.
     pub fn finish(&mut self) -> ColumnData {
-        (self.bytes, self.stored) = (0, 0);
         let data = self.inner.finish();
-        if data.is_mixed() {
-            self.inner = empty(&self.logical);
-        }
+        // An array takes its builder's memory along. The next batch is most likely as large as this one; to grow into it
+        // again would copy every value about twice.
+        self.inner = empty(&self.logical, data.len(), self.bytes);
+        (self.bytes, self.stored) = (0, 0);
         data
     }
 
@@ -104,28 +104,29 @@ impl ColumnBuilder {
     }
 }
 
-fn empty(logical: &LogicalType) -> Inner {
+/// A builder with room for so many rows, and so many bytes of text or bytes.
+fn empty(logical: &LogicalType, rows: usize, bytes: usize) -> Inner {
     let carrier = Carrier::of(logical);
     match carrier {
-        Carrier::Bool => Inner::Bool(BooleanBuilder::new()),
-        Carrier::Int => Inner::Int(PrimitiveBuilder::new()),
-        Carrier::UInt => Inner::UInt(PrimitiveBuilder::new()),
-        Carrier::Float32 => Inner::Float32(PrimitiveBuilder::new()),
-        Carrier::Float64 => Inner::Float64(PrimitiveBuilder::new()),
+        Carrier::Bool => Inner::Bool(BooleanBuilder::with_capacity(rows)),
+        Carrier::Int => Inner::Int(PrimitiveBuilder::with_capacity(rows)),
+        Carrier::UInt => Inner::UInt(PrimitiveBuilder::with_capacity(rows)),
+        Carrier::Float32 => Inner::Float32(PrimitiveBuilder::with_capacity(rows)),
+        Carrier::Float64 => Inner::Float64(PrimitiveBuilder::with_capacity(rows)),
         Carrier::Decimal(precision, scale) => {
-            let builder = PrimitiveBuilder::<Decimal128Type>::new().with_data_type(carrier.data_type());
+            let builder = PrimitiveBuilder::<Decimal128Type>::with_capacity(rows).with_data_type(carrier.data_type());
             Inner::Decimal(builder, precision, scale)
         }
-        Carrier::DecimalText => Inner::DecimalText(StringBuilder::new()),
-        Carrier::Text => Inner::Text(StringBuilder::new()),
-        Carrier::Bytes => Inner::Bytes(BinaryBuilder::new()),
-        Carrier::Date => Inner::Date(PrimitiveBuilder::new()),
-        Carrier::Time => Inner::Time(PrimitiveBuilder::new()),
-        Carrier::Timestamp => Inner::Timestamp(PrimitiveBuilder::new()),
-        Carrier::TimestampTz => Inner::TimestampTz(PrimitiveBuilder::new().with_data_type(carrier.data_type())),
-        Carrier::Interval => Inner::Interval(PrimitiveBuilder::new()),
-        Carrier::Uuid => Inner::Uuid(FixedSizeBinaryBuilder::new(16)),
-        Carrier::Mixed => Inner::Mixed(BinaryBuilder::new()),
+        Carrier::DecimalText => Inner::DecimalText(StringBuilder::with_capacity(rows, bytes)),
+        Carrier::Text => Inner::Text(StringBuilder::with_capacity(rows, bytes)),
+        Carrier::Bytes => Inner::Bytes(BinaryBuilder::with_capacity(rows, bytes)),
+        Carrier::Date => Inner::Date(PrimitiveBuilder::with_capacity(rows)),
+        Carrier::Time => Inner::Time(PrimitiveBuilder::with_capacity(rows)),
+        Carrier::Timestamp => Inner::Timestamp(PrimitiveBuilder::with_capacity(rows)),
+        Carrier::TimestampTz => Inner::TimestampTz(PrimitiveBuilder::with_capacity(rows).with_data_type(carrier.data_type())),
+        Carrier::Interval => Inner::Interval(PrimitiveBuilder::with_capacity(rows)),
+        Carrier::Uuid => Inner::Uuid(FixedSizeBinaryBuilder::with_capacity(rows, 16)),
+        Carrier::Mixed => Inner::Mixed(BinaryBuilder::with_capacity(rows, bytes)),
     }
 }
 
