@@ -1,6 +1,6 @@
 //! A password is shown nowhere: not in an error, not with `-vvv`, not in a document (I15).
 
-use crate::support::binary::{Folder, Ran};
+use crate::support::binary::{Folder, Ran, ended};
 
 const PASSWORD: &str = "hunter2";
 
@@ -71,7 +71,7 @@ fn urls_in_the_configuration() {
         for options in [&["check"][..], &["check", "--json", "-vvv"], &["copy", "shop", "sink.db", "-vvv"]] {
             let mut command = folder.command(options);
             command.env("SHOP_URL", "postgres://app:hunter2@db1:port/shop");
-            keeps_it(&Ran::of(crate::support::binary::ended(&mut command)), connection);
+            keeps_it(&ended(&mut command), connection);
         }
     }
 }

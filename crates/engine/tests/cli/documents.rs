@@ -13,10 +13,10 @@ fn shape(ran: &Ran) -> String {
         match value {
             Value::Number(_) => *value = Value::from("[number]"),
             Value::String(text) if text.starts_with("SQLite 3") => *text = "SQLite [version]".into(),
-            Value::String(text) if text.starts_with("process ") => *text = "[process]".into(),
+            Value::String(text) if text.contains(" process ") => *text = "[host] process [number]".into(),
             Value::String(text) if text.len() == 24 && text.ends_with('Z') => *text = "[moment]".into(),
-            Value::String(text) if text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                *text = "[lane]".into();
+            Value::String(text) if text.len() > 17 && text.chars().rev().take(16).all(|c| c.is_ascii_hexdigit()) => {
+                text.replace_range(text.len() - 16.., "[hash]");
             }
             Value::Array(items) => items.iter_mut().for_each(steady),
             Value::Object(fields) => fields.values_mut().for_each(steady),
@@ -474,9 +474,8 @@ fn status() {
       ]
     }
     "#);
-    let mut child = folder.paused_at(&["run"], "unit_committed", 1).unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let paused = folder.paused_at(&["run"], "unit_committed", 1).unwrap();
+    paused.kill();
     assert_snapshot!(shape(&folder.syncline(&["status", "laptop.db", "--json"]).well()), @r#"
     {
       "connections": [
@@ -484,9 +483,9 @@ fn status() {
           "connection": "laptop.db",
           "lanes": [
             {
-              "lane": "shop-to-laptop-76a6ca6a9ffca6cf",
+              "lane": "shop-to-laptop-[hash]",
               "epoch": "[number]",
-              "owner": "vm process 3318",
+              "owner": "[host] process [number]",
               "position": {
                 "layout": "snapshot/1",
                 "at": "customer"

@@ -20,7 +20,7 @@ fn in_terminal(folder: &Folder, arguments: &str) -> Ran {
     let command = format!("{SYNCLINE} {arguments}");
     let mut script = folder.program(needs("/usr/bin/script"), &["-qec", &command, "/dev/null"]);
     script.env("TERM", "xterm-256color").stdin(std::process::Stdio::null());
-    Ran::of(ended(&mut script))
+    ended(&mut script)
 }
 
 const ESCAPE: char = '\u{1b}';
@@ -74,7 +74,7 @@ fn nobody_reads() {
     folder.sql("sink.db", "UPDATE visit SET page = '';");
     let shell = |script: &str| {
         let mut bash = folder.program(needs("/bin/bash"), &["-c", script]);
-        Ran::of(ended(bash.env("SYNCLINE", SYNCLINE)))
+        ended(bash.env("SYNCLINE", SYNCLINE))
     };
     for (command, code) in [
         ("compare shop.db sink.db --limit 200000", 3),

@@ -3,7 +3,7 @@
 //! strace counts the calls of each thread by itself, so the n-th call of any thread is where the process dies.
 
 use super::{JOB, ends_well, old_sink, remove_sink, rounds, whole, workshop};
-use crate::support::binary::{Ran, SYNCLINE, ended, needs};
+use crate::support::binary::{SYNCLINE, ended, needs};
 
 /// What changes a file, by any of its names.
 const CALLS: &str = "write,pwrite64,ftruncate,fsync,fdatasync,unlink,unlinkat";
@@ -22,7 +22,7 @@ fn killed_at_call(mode: &str) {
         let inject = format!("inject={CALLS}:signal=KILL:when={call}");
         let trace = format!("trace={CALLS}");
         let arguments = ["-f", "-qqq", "-o", "/dev/null", "-e", &trace, "-e", &inject, SYNCLINE, JOB];
-        let ran = Ran::of(ended(&mut folder.program(needs("/usr/bin/strace"), &arguments)));
+        let ran = ended(&mut folder.program(needs("/usr/bin/strace"), &arguments));
         assert!(!ran.err.contains("ptrace"), "strace cannot trace here (is ptrace allowed?): {}", ran.err);
         let what = format!("{mode}, killed at call {call}");
         if ran.code == Some(0) {

@@ -1,12 +1,11 @@
 //! Two copies of one job: whoever was overtaken commits nothing more (F08, F09).
 
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use super::{JOB, workshop};
-use crate::support::binary::{Folder, Ran, ended_within, freeze, signal};
+use crate::support::binary::{Folder, Running};
 use crate::support::judge;
 
 /// Many small tables: many moments between two units.
@@ -24,14 +23,14 @@ fn many(folder: &Folder, file: &str, value: &str) {
 }
 
 /// Starts the job and stops it (SIGSTOP) between two units, when it holds the lane but no lock.
-fn held_between_units(folder: &Folder) -> Child {
-    let child = folder.command(&[JOB]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+fn held_between_units(folder: &Folder) -> Running {
+    let running = folder.started(&[JOB]);
     let began = Instant::now();
     let tables_done = |conn: &Connection| -> rusqlite::Result<usize> {
         conn.query_row("SELECT count(*) FROM sqlite_schema WHERE name LIKE 't%'", [], |r| r.get(0))
     };
     while began.elapsed() < Duration::from_secs(20) {
-        freeze(&child);
+        running.freeze();
         if folder.path("sink.db").exists() {
             let conn = Connection::open(folder.path("sink.db")).unwrap();
             conn.busy_timeout(Duration::ZERO).unwrap();
@@ -39,21 +38,20 @@ fn held_between_units(folder: &Folder) -> Child {
                 let done = tables_done(&conn).unwrap();
                 assert!(done < MANY, "the job was over before it could be stopped");
                 if done > 0 {
-                    return child;
+                    return running;
                 }
             }
         }
-        signal(&child, "CONT");
+        running.signal("CONT");
     }
     panic!("the job could not be stopped between two units");
 }
 
 /// Lets a stopped job go on; it must find out that it was overtaken.
 #[track_caller]
-fn finds_itself_fenced(mut child: Child) {
-    signal(&child, "CONT");
-    ended_within(&mut child, Duration::from_secs(20));
-    let ran = Ran::of(child.wait_with_output().unwrap());
+fn finds_itself_fenced(running: Running) {
+    running.signal("CONT");
+    let ran = running.ends_within(Duration::from_secs(20));
     assert_eq!(ran.code, Some(4), "{ran:?}");
     assert!(ran.err.contains("another process has taken this lane over"), "{ran:?}");
 }
@@ -87,11 +85,10 @@ fn a_job_is_not_mistaken_for_a_later_one() {
     many(&folder, "new.db", "second");
     // The second finishes and leaves no trace; the third begins as if it were the first ever.
     folder.syncline(&[JOB, "--restart"]).exits(0);
-    let mut third = folder.paused_at(&[JOB], "unit_committed", 3).unwrap();
+    let third = folder.paused_at(&[JOB], "unit_committed", 3).unwrap();
     finds_itself_fenced(first);
     judge::same(&folder.path("sink.db"), &folder.path("new.db"));
-    third.kill().unwrap();
-    third.wait().unwrap();
+    third.kill();
     folder.syncline(&[JOB]).exits(0);
     judge::same(&folder.path("sink.db"), &folder.path("new.db"));
     judge::no_trace(&folder.path("sink.db"));
@@ -100,11 +97,9 @@ fn a_job_is_not_mistaken_for_a_later_one() {
 #[test]
 fn many_copies_at_once_end_with_the_right_rows() {
     let folder = workshop(300, "upsert");
-    let start = || folder.command(&[JOB]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut children: Vec<_> = (0..4).map(|_| start()).collect();
-    for mut child in children.drain(..) {
-        ended_within(&mut child, Duration::from_secs(60));
-        let ran = Ran::of(child.wait_with_output().unwrap());
+    let running: Vec<_> = (0..4).map(|_| folder.started(&[JOB])).collect();
+    for one in running {
+        let ran = one.ends_within(Duration::from_secs(60));
         // Done, or overtaken; nothing else, and never a crash.
         let overtaken = ran.err.contains("another process has taken this lane over");
         assert!(ran.code == Some(0) || matches!(ran.code, Some(1 | 4)) && overtaken, "{ran:?}");

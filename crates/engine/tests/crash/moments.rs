@@ -1,6 +1,5 @@
 //! Killed at a random moment, again and again.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::{JOB, ends_well, old_sink, remove_sink, rounds, whole, workshop};
@@ -43,11 +42,10 @@ fn killed_at_random(mode: &str) {
         // Up to four deaths in a row, then it is left alone.
         for death in 0..=random.below(4) {
             let what = format!("{mode}, seed {seed}, round {round}, death {death}");
-            let mut child = folder.command(&[JOB]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            let mut running = folder.started(&[JOB]);
             std::thread::sleep(Duration::from_micros(random.below(whole_run)));
-            killed += usize::from(child.try_wait().unwrap().is_none());
-            child.kill().unwrap();
-            child.wait().unwrap();
+            killed += usize::from(running.runs());
+            running.kill();
             whole(&folder, &what);
         }
         ends_well(&folder, &format!("{mode}, seed {seed}, round {round}"));

@@ -1,10 +1,9 @@
 //! Asked to stop: promptly, with an exit code that says so, and the next run goes on.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use super::{ends_well, old_sink, whole, workshop};
-use crate::support::binary::{Folder, Ran, ended_within, signal};
+use crate::support::binary::{Folder, Ran};
 use crate::support::judge;
 
 /// Longest that a person waits after asking.
@@ -14,13 +13,12 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 fn stopped(folder: &Folder, arguments: &[&str], name: &str) -> Ran {
     let size = || folder.path("sink.db").metadata().map_or(0, |m| m.len());
     let before = size();
-    let mut child = folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while size() <= before && child.try_wait().unwrap().is_none() {
+    let mut running = folder.started(arguments);
+    while size() <= before && running.runs() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    signal(&child, name);
-    ended_within(&mut child, STOP_MAX);
-    Ran::of(child.wait_with_output().unwrap())
+    running.signal(name);
+    running.ends_within(STOP_MAX)
 }
 
 fn stops(name: &str) {

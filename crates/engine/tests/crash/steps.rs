@@ -13,9 +13,8 @@ fn kill_at_each(step: Step, mode: &str) -> u32 {
         } else {
             remove_sink(&folder)
         }
-        let Some(mut child) = folder.paused_at(&[JOB], step.name(), times) else { return times - 1 };
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let Some(paused) = folder.paused_at(&[JOB], step.name(), times) else { return times - 1 };
+        paused.kill();
         let what = format!("{mode}, killed at {}:{times}", step.name());
         let new = whole(&folder, &what);
         match step {
@@ -59,9 +58,8 @@ fn killed_again_and_again_it_still_arrives() {
     let folder = workshop(200, "truncate");
     let mut deaths = 0;
     // Each run gets a little further than the one before and dies.
-    while let Some(mut child) = folder.paused_at(&[JOB], Step::UnitCommitted.name(), 1) {
-        child.kill().unwrap();
-        child.wait().unwrap();
+    while let Some(paused) = folder.paused_at(&[JOB], Step::UnitCommitted.name(), 1) {
+        paused.kill();
         deaths += 1;
         assert!(whole(&folder, "killed after one more table") >= deaths, "nothing was won");
         assert!(deaths <= TABLES, "it starts over each time");
@@ -76,9 +74,8 @@ fn a_killed_copy_can_be_looked_at() {
     let size = || folder.path("sink.db").metadata().unwrap().len();
     let before = size();
     // Far into a unit: rows have left the cache, and only the journal beside the sink can take them back.
-    let mut child = folder.paused_at(&[JOB], Step::BatchWritten.name(), 1000).unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let paused = folder.paused_at(&[JOB], Step::BatchWritten.name(), 600).unwrap();
+    paused.kill();
     assert!(size() > before && folder.path("sink.db-journal").exists(), "not far enough to need the journal");
     let status = folder.syncline(&["status"]).well();
     assert!(status.out.contains("sink: lane "), "{}", status.out);

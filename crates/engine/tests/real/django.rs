@@ -1,6 +1,6 @@
 //! A database of the Django web framework: its own applications and a shop, filled by its own code.
 
-use crate::support::binary::{Folder, Ran, ended, needs};
+use crate::support::binary::{Folder, ended, needs};
 
 use super::Real;
 
@@ -27,7 +27,7 @@ fn a_django_shop() {
     folder.write("shop/models.py", MODELS);
     folder.write("fill.py", FILL);
     assert!(std::path::Path::new("/usr/lib/python3/dist-packages/django").exists(), "run `cargo xtask setup`");
-    Ran::of(ended(&mut folder.program(needs("/usr/bin/python3"), &["-B", "fill.py"]))).exits(0);
+    ended(&mut folder.program(needs("/usr/bin/python3"), &["-B", "fill.py"])).exits(0);
     folder.sql("shop.db", BY_HAND);
     let real = Real {
         file: "shop.db",

@@ -1,6 +1,6 @@
 //! A repository of the Fossil version control system: one SQLite file with everything in it.
 
-use crate::support::binary::{Folder, Ran, ended, needs};
+use crate::support::binary::{Folder, ended, needs};
 
 use super::Real;
 
@@ -11,7 +11,7 @@ fn fossil(folder: &Folder, arguments: &[&str]) -> String {
     if folder.path("work").exists() {
         command.current_dir(folder.path("work"));
     }
-    Ran::of(ended(&mut command)).exits(0).out
+    ended(&mut command).exits(0).out
 }
 
 /// Commits, tickets and pages; with a full-text index, whose tables are virtual.

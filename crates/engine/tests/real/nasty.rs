@@ -1,6 +1,6 @@
 //! What SQLite allows and nobody expects: names, keys, options, references, sizes.
 
-use crate::support::binary::{Folder, Ran, ended};
+use crate::support::binary::{Folder, ended};
 use crate::support::judge;
 
 use super::Real;
@@ -199,7 +199,7 @@ fn a_sink_that_others_read_and_write() {
         program.arg(".timeout 20000").arg(
             "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO theirs SELECT i, 'x' FROM n;",
         );
-        move || Ran::of(ended(&mut program))
+        move || ended(&mut program)
     });
     folder.syncline(&["copy", "nasty.db", "sink.db"]).well();
     writer.join().unwrap().exits(0);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The program under test.
@@ -16,6 +17,10 @@ const RUN_MAX: Duration = Duration::from_secs(120);
 
 /// A folder that goes with the test: the working directory of every command in it.
 pub struct Folder(tempfile::TempDir);
+
+/// A program under way; dropped, it is killed, so that a failing test leaves nothing behind.
+#[derive(Debug)]
+pub struct Running(Child);
 
 /// How a command ended and what it said.
 #[derive(Debug)]
@@ -77,10 +82,16 @@ impl Folder {
         command
     }
 
+    /// Starts the program.
+    pub fn started(&self, arguments: &[&str]) -> Running {
+        let mut command = self.command(arguments);
+        Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
     /// Runs the program to its end.
     pub fn syncline(&self, arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments);
-        Ran::of(ended(&mut command)).with_folder(self)
+        ended(&mut command).with_folder(self)
     }
 
     /// Everything that is in it, byte for byte; but for the files beside a WAL database, which SQLite makes for readers.
@@ -104,19 +115,19 @@ impl Folder {
     }
 
     /// Starts the program so that it stops for ever at the n-th time of a step. Absent if it ended before that.
-    pub fn paused_at(&self, arguments: &[&str], step: &str, times: u32) -> Option<Child> {
+    pub fn paused_at(&self, arguments: &[&str], step: &str, times: u32) -> Option<Running> {
         let mut command = self.command(arguments);
         command.env("SYNCLINE_PAUSE_AT", format!("{step}:{times}")).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut running = Running(command.spawn().unwrap());
         let mut said = String::new();
-        for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        for line in BufReader::new(running.0.stderr.take().unwrap()).lines() {
             let line = line.unwrap();
             if line.starts_with("paused at") {
-                return Some(child);
+                return Some(running);
             }
             said.push_str(&line);
         }
-        let status = child.wait().unwrap();
+        let status = running.0.wait().unwrap();
         assert!(status.success(), "{step}:{times}: ended by itself with {status}: {said}");
         None
     }
@@ -124,7 +135,7 @@ impl Folder {
 
 impl Ran {
     /// A finished command's account.
-    pub fn of(output: Output) -> Self {
+    fn of(output: Output) -> Self {
         Self {
             code: output.status.code(),
             signal: output.status.signal(),
@@ -168,61 +179,79 @@ impl Ran {
     }
 }
 
-/// Runs a command to its end, with its output; panics if it takes too long.
-pub fn ended(command: &mut Command) -> Output {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = child.unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let out = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        out.read_to_end(&mut bytes).map(|_| bytes)
-    });
-    let err = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        err.read_to_end(&mut bytes).map(|_| bytes)
-    });
-    let status = ended_within(&mut child, RUN_MAX);
-    Output { status, stdout: out.join().unwrap().unwrap(), stderr: err.join().unwrap().unwrap() }
+impl Running {
+    /// SIGKILL, now.
+    pub fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Whether it has not ended yet.
+    pub fn runs(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new(needs("/usr/bin/kill")).args(["-s", name, &self.0.id().to_string()]).status();
+        assert!(status.unwrap().success(), "signal {name} was not sent");
+    }
+
+    /// Stops it (SIGSTOP) and waits until each of its threads stands still.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+        let stands = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with(['T', 'Z', 'X']))
+        };
+        while !fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap().map(Result::unwrap).all(stands) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits for its end, which must come by itself.
+    #[track_caller]
+    pub fn ends_within(mut self, limit: Duration) -> Ran {
+        // Read by threads: nobody may wait for a full pipe.
+        let (out, err) = (read_all(self.0.stdout.take().unwrap()), read_all(self.0.stderr.take().unwrap()));
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                break status;
+            }
+            assert!(began.elapsed() < limit, "still running after {limit:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        Ran::of(Output { status, stdout: out.join().unwrap(), stderr: err.join().unwrap() })
+    }
 }
 
-/// Waits for a process that must end by itself.
-pub fn ended_within(child: &mut Child, limit: Duration) -> ExitStatus {
-    let began = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        if began.elapsed() > limit {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("still running after {limit:?}");
-        }
-        std::thread::sleep(Duration::from_millis(5));
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
+}
+
+fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).unwrap();
+        bytes
+    })
+}
+
+/// Runs a command to its end; panics if it takes too long.
+#[track_caller]
+pub fn ended(command: &mut Command) -> Ran {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    Running(child.unwrap_or_else(|e| panic!("{command:?}: {e}"))).ends_within(RUN_MAX)
 }
 
 /// A program of the system that a test cannot do without.
 pub fn needs(program: &'static str) -> &'static str {
     assert!(Path::new(program).exists(), "{program} is missing; run `cargo xtask setup`");
     program
-}
-
-/// Stops a process and waits until each of its threads stands still.
-pub fn freeze(child: &Child) {
-    signal(child, "STOP");
-    let stands = |task: fs::DirEntry| {
-        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-        stat.rsplit(") ").next().is_none_or(|rest| rest.starts_with(['T', 'Z', 'X']) || rest.is_empty())
-    };
-    while !fs::read_dir(format!("/proc/{}/task", child.id())).unwrap().map(Result::unwrap).all(stands) {
-        std::thread::yield_now();
-    }
-}
-
-/// Sends a signal by name to one process.
-pub fn signal(child: &Child, name: &str) {
-    let status = Command::new(needs("/usr/bin/kill")).args(["-s", name, &child.id().to_string()]).status().unwrap();
-    assert!(status.success(), "signal {name} was not sent");
 }
 
 /// A shell script with `set -u` in a mount namespace of its own, so that what it mounts goes with it.
