@@ -171,7 +171,8 @@ fn foreign_keys(conn: &Connection, schema: &TableSchema) -> rusqlite::Result<Vec
         key.columns.extend(schema.columns.iter().position(|c| c.name.eq_ignore_ascii_case(&from)));
         key.to_columns.extend(row.get::<_, Option<String>>(3)?);
     }
-    Ok(keys.into_values().collect())
+    // SQLite lists the last one first.
+    Ok(keys.into_values().rev().collect())
 }
 
 /// What only the CREATE statement tells. Words inside comments or literals can only add a notice or an

@@ -297,7 +297,11 @@ fn keeps(affinity: Affinity, value: ValueRef<'_>) -> bool {
 
 /// Whether SQLite may take the text for a number; errs towards yes.
 fn looks_numeric(text: &[u8]) -> bool {
-    let text = text.trim_ascii();
+    // SQLite stops at a NUL, and skips the vertical tab too, which Rust does not call a blank.
+    let text = text.split(|c| *c == 0).next().unwrap_or_default();
+    let blank = |c: &u8| matches!(c, b'\t'..=b'\r' | b' ');
+    let end = text.iter().rposition(|c| !blank(c)).map_or(0, |last| last + 1);
+    let text = text.get(text.iter().position(|c| !blank(c)).unwrap_or(end)..end).unwrap_or_default();
     text.iter().any(u8::is_ascii_digit)
         && text.iter().all(|c| c.is_ascii_digit() || matches!(c, b'+' | b'-' | b'.' | b'e' | b'E'))
         && !text.iter().filter(|c| **c == b'-').count().gt(&2)
