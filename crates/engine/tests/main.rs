@@ -13,6 +13,7 @@ mod bad_input;
 mod cli;
 mod compare;
 mod crash;
+mod decorators;
 mod faults;
 mod lanes;
 mod order;

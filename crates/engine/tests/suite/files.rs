@@ -23,10 +23,42 @@ fn file() -> InFile {
 
 /// Types as people declare them, known and unknown ones, of every affinity.
 const DECLARED: [&str; 36] = [
-    "", "INT", "INTEGER", "TINYINT", "SMALLINT UNSIGNED", "BIGINT", "UNSIGNED BIG INT", "BOOL", "BOOLEAN", "REAL",
-    "DOUBLE", "DOUBLE PRECISION", "FLOAT", "FLOATING POINT", "NUMERIC", "DECIMAL", "DECIMAL(10,2)", "NUMERIC(40,20)",
-    "TEXT", "CLOB", "VARCHAR(3)", "NCHAR(55)", "CHARACTER VARYING(10)", "BLOB", "VARBINARY(2)", "DATE", "TIME",
-    "DATETIME", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE", "UUID", "JSON", "MONEY", "STRING", "ANY",
+    "",
+    "INT",
+    "INTEGER",
+    "TINYINT",
+    "SMALLINT UNSIGNED",
+    "BIGINT",
+    "UNSIGNED BIG INT",
+    "BOOL",
+    "BOOLEAN",
+    "REAL",
+    "DOUBLE",
+    "DOUBLE PRECISION",
+    "FLOAT",
+    "FLOATING POINT",
+    "NUMERIC",
+    "DECIMAL",
+    "DECIMAL(10,2)",
+    "NUMERIC(40,20)",
+    "TEXT",
+    "CLOB",
+    "VARCHAR(3)",
+    "NCHAR(55)",
+    "CHARACTER VARYING(10)",
+    "BLOB",
+    "VARBINARY(2)",
+    "DATE",
+    "TIME",
+    "DATETIME",
+    "TIMESTAMP",
+    "TIMESTAMPTZ",
+    "TIMESTAMP WITH TIME ZONE",
+    "UUID",
+    "JSON",
+    "MONEY",
+    "STRING",
+    "ANY",
 ];
 
 /// Values that copies are known to bend.
@@ -34,19 +66,79 @@ fn crooked() -> Vec<Value> {
     let mut all = vec![Value::Null];
     all.extend([0, 1, -1, 255, 256, 1 << 53, (1 << 53) + 1, i64::MAX, i64::MIN].map(Value::Integer));
     let reals = [
-        0.0, -0.0, 1.0, 0.1, -1.5, 1e15, 1e17, 1e300, 5e-324, 9_223_372_036_854_775_808.0,
-        -9_223_372_036_854_775_808.0, 9_223_372_036_854_774_784.0, f64::MAX, f64::INFINITY, f64::NEG_INFINITY,
+        0.0,
+        -0.0,
+        1.0,
+        0.1,
+        -1.5,
+        1e15,
+        1e17,
+        1e300,
+        5e-324,
+        9_223_372_036_854_775_808.0,
+        -9_223_372_036_854_775_808.0,
+        9_223_372_036_854_774_784.0,
+        f64::MAX,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
     ];
     all.extend(reals.map(Value::Real));
     let texts = [
-        "", " ", "abc", "12", " 12 ", "\u{b}12", "12\t", "012", "+1", "-0", "1.0", "1.50", ".5", "1.", "1e5", "1e400",
-        "0x10", "1_000", "inf", "Infinity", "nan", "NULL", "true", "9223372036854775807", "9223372036854775808", "e5",
-        "12345678901234567890123456789", "0.1000000000000000055511151231257827", "nul\0inside", "12\0", "\u{feff}bom", "é", "😀",
-        "2024-02-29", "2023-02-29", "0000-00-00", "-0044-03-15", "10000-01-01", "2024-1-1", "2024-02-29 12:34:56",
-        "2024-02-29T12:34:56Z", "2024-02-29 12:34:56.100", "2024-02-29 12:34:56.1", "2024-02-29 12:34:56.123456",
-        "2024-02-29 12:34:56+00:00", "2024-02-29 12:34:56-00:00", "2024-02-29 12:34:56+02:00", "24:00:00", "12:34",
-        "12:34:56.000", "23:59:60", "550e8400-e29b-41d4-a716-446655440000", "550E8400-E29B-41D4-A716-446655440000",
-        "{\"a\": 1, \"a\": 2 }", "{not json",
+        "",
+        " ",
+        "abc",
+        "12",
+        " 12 ",
+        "\u{b}12",
+        "12\t",
+        "012",
+        "+1",
+        "-0",
+        "1.0",
+        "1.50",
+        ".5",
+        "1.",
+        "1e5",
+        "1e400",
+        "0x10",
+        "1_000",
+        "inf",
+        "Infinity",
+        "nan",
+        "NULL",
+        "true",
+        "9223372036854775807",
+        "9223372036854775808",
+        "e5",
+        "12345678901234567890123456789",
+        "0.1000000000000000055511151231257827",
+        "nul\0inside",
+        "12\0",
+        "\u{feff}bom",
+        "é",
+        "😀",
+        "2024-02-29",
+        "2023-02-29",
+        "0000-00-00",
+        "-0044-03-15",
+        "10000-01-01",
+        "2024-1-1",
+        "2024-02-29 12:34:56",
+        "2024-02-29T12:34:56Z",
+        "2024-02-29 12:34:56.100",
+        "2024-02-29 12:34:56.1",
+        "2024-02-29 12:34:56.123456",
+        "2024-02-29 12:34:56+00:00",
+        "2024-02-29 12:34:56-00:00",
+        "2024-02-29 12:34:56+02:00",
+        "24:00:00",
+        "12:34",
+        "12:34:56.000",
+        "23:59:60",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "550E8400-E29B-41D4-A716-446655440000",
+        "{\"a\": 1, \"a\": 2 }",
+        "{not json",
     ];
     all.extend(texts.map(|t| Value::Text(t.into())));
     all.extend([&b""[..], b"\0", b"12", b"abc", b"\xff\xfe"].map(|b| Value::Blob(b.into())));
@@ -118,7 +210,8 @@ async fn changes_find_rows_by_any_stored_key() {
         drop(conn);
         let connector = from.connector();
         let schema = described(&connector).await.remove(0);
-        let read = rows_of(&read_all(&connector, &[schema.clone()], ReadOrder::Key, 1 << 20).await.unwrap(), "t");
+        let read =
+            rows_of(&read_all(&connector, std::slice::from_ref(&schema), ReadOrder::Key, 1 << 20).await.unwrap(), "t");
         assert!(read.len() > 20, "{declared}: {} keys", read.len());
         let to = file();
         run_well(&copy_job(&connector, &[&to.connector()])).await;
@@ -136,7 +229,9 @@ async fn changes_find_rows_by_any_stored_key() {
 /// Whatever the table's own collation and types are, `compare` needs the order of cells.
 #[tokio::test]
 async fn key_order_is_that_of_cells_whatever_is_declared() {
-    for declared in DECLARED.iter().map(|d| d.to_string()).chain(["TEXT COLLATE NOCASE", "TEXT COLLATE RTRIM"].map(Into::into)) {
+    for declared in
+        DECLARED.iter().map(|d| d.to_string()).chain(["TEXT COLLATE NOCASE", "TEXT COLLATE RTRIM"].map(Into::into))
+    {
         // WITHOUT ROWID, because the rowid holds only integers.
         let from = file();
         from.execute(&format!("CREATE TABLE t (k {declared}, PRIMARY KEY (k DESC)) WITHOUT ROWID"));
@@ -160,7 +255,9 @@ async fn key_order_is_that_of_cells_whatever_is_declared() {
 #[tokio::test]
 async fn key_order_of_text_in_a_collated_integer_column() {
     let from = file();
-    from.execute("CREATE TABLE t (k INT COLLATE NOCASE PRIMARY KEY); INSERT INTO t VALUES ('a'), ('B'), ('c'), (2), (10)");
+    from.execute(
+        "CREATE TABLE t (k INT COLLATE NOCASE PRIMARY KEY); INSERT INTO t VALUES ('a'), ('B'), ('c'), (2), (10)",
+    );
     let connector = from.connector();
     let tables = described(&connector).await;
     let read = rows_of(&read_all(&connector, &tables, ReadOrder::Key, 200).await.unwrap(), "t");
@@ -188,17 +285,21 @@ async fn triggers_of_the_sink_do_not_fire() {
 #[tokio::test]
 async fn generated_columns_of_the_sink_are_not_written() {
     let (from, to) = (file(), file());
-    from.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, b INT); INSERT INTO t VALUES (1, 10, 99), (2, 20, NULL)");
-    to.execute(
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, b INT AS (a * 2) VIRTUAL, c INT AS (a * 3) STORED)",
+    from.execute(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, b INT); INSERT INTO t VALUES (1, 10, 99), (2, 20, NULL)",
     );
+    to.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, b INT AS (a * 2) VIRTUAL, c INT AS (a * 3) STORED)");
     for _ in 0..2 {
         run_well(&copy_job(&from.connector(), &[&to.connector()])).await;
         assert_eq!(to.rows("t").unwrap(), [row![1, 10, 20, 30], row![2, 20, 40, 60]]);
     }
     let schema = described(&from.connector()).await.remove(0);
     let mut sink = to.connector().open_sink(&write_spec("lane", &[&schema])).await.unwrap();
-    let all = vec![update(image![1, _, _], image![_, 11, 5]), insert(row![3, 30, 5]), update(image![2, _, _], image![_, _, 5])];
+    let all = vec![
+        update(image![1, _, _], image![_, 11, 5]),
+        insert(row![3, 30, 5]),
+        update(image![2, _, _], image![_, _, 5]),
+    ];
     applied(&mut *sink, &unit(vec![changes(&schema, all)], "u")).await.unwrap();
     assert_eq!(to.rows("t").unwrap(), [row![1, 11, 22, 33], row![2, 20, 40, 60], row![3, 30, 60, 90]]);
 }
@@ -226,7 +327,9 @@ async fn a_column_that_is_not_carried_gets_the_default() {
     partly.after = image![1, _, _];
     let mut null = insert(row![2]);
     null.after = image![2, NULL, _];
-    applied(&mut *sink, &unit(vec![changes(&schema, vec![partly, null, insert(row![3, "a", "b"])])], "u")).await.unwrap();
+    applied(&mut *sink, &unit(vec![changes(&schema, vec![partly, null, insert(row![3, "a", "b"])])], "u"))
+        .await
+        .unwrap();
     assert_eq!(to.rows("t").unwrap(), [row![1, "d", "e"], row![2, NULL, "e"], row![3, "a", "b"]]);
 }
 
@@ -343,7 +446,9 @@ async fn a_sink_that_would_drop_rows_refuses_them() {
         }
         let mut sink = to.connector().open_sink(&write_spec("lane", &[&schema])).await.unwrap();
         applied(&mut *sink, &unit(vec![snapshot(&schema, &[row![1, "a"], row![2, "b"]])], "t")).await.unwrap();
-        for change in [update(image![2, _], image![_, "a"]), key_change(image![2, _], image![1, _]), insert(row![2, "c"])] {
+        for change in
+            [update(image![2, _], image![_, "a"]), key_change(image![2, _], image![1, _]), insert(row![2, "c"])]
+        {
             let error = applied(&mut *sink, &unit(vec![changes(&schema, vec![change])], "u")).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Constraint);
         }
@@ -374,7 +479,9 @@ async fn the_created_table_is_like_its_source() {
             .replace("c NOT NULL", "c ANY NOT NULL")
             .as_str(),
     );
-    from.execute("CREATE TABLE s (id INTEGER PRIMARY KEY AUTOINCREMENT, u TEXT UNIQUE); CREATE INDEX later ON s (u, id)");
+    from.execute(
+        "CREATE TABLE s (id INTEGER PRIMARY KEY AUTOINCREMENT, u TEXT UNIQUE); CREATE INDEX later ON s (u, id)",
+    );
     from.execute("INSERT INTO w (a, b) VALUES ('x', 1); INSERT INTO s (u) VALUES ('u')");
     run_well(&copy_job(&from.connector(), &[&to.connector()])).await;
     let like = |place: &InFile| -> Vec<TableSchema> {
@@ -426,7 +533,8 @@ async fn what_is_no_database_is_named() {
     assert_eq!(missing.connector().check().await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(missing.connector().describe(&Default::default()).await.unwrap_err().kind(), ErrorKind::NotFound);
     let garbage = file();
-    std::fs::write(garbage.path(), "not a database, but long enough to be taken for one at first sight ".repeat(40)).unwrap();
+    std::fs::write(garbage.path(), "not a database, but long enough to be taken for one at first sight ".repeat(40))
+        .unwrap();
     assert_eq!(garbage.connector().check().await.unwrap_err().kind(), ErrorKind::Corrupt);
     let from = file();
     from.create(&people("t"));
