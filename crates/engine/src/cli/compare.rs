@@ -163,16 +163,23 @@ fn key_value(cell: &CellBuf) -> Value {
 
 async fn watch(out: super::Output, compared: Arc<Compared>) {
     let bar = out.watched().then(|| {
-        let style = indicatif::ProgressStyle::with_template("{human_pos} rows compared  {per_sec}");
+        let style = indicatif::ProgressStyle::with_template("{human_pos} rows compared  {msg}");
         let style = style.unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner());
         indicatif::ProgressBar::no_length().with_style(style)
     });
+    let began = Instant::now();
     let every = Duration::from_millis(if bar.is_some() { 100 } else { 10_000 });
     loop {
         tokio::time::sleep(every).await;
         let rows = compared.rows.load(Ordering::Relaxed);
         match &bar {
-            Some(bar) => bar.set_position(rows),
+            Some(bar) => {
+                bar.set_position(rows);
+                bar.set_message(format!(
+                    "{} rows/s",
+                    grouped(rows * 1000 / (began.elapsed().as_millis() as u64).max(1))
+                ));
+            }
             None => out.aside(format!("{} rows compared", grouped(rows))),
         }
     }

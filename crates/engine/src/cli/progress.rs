@@ -52,7 +52,7 @@ async fn moving(progress: &Progress) {
                 }
                 let bar = shown.entry(name).or_insert_with_key(|name| bars.add(bar(name, &table)));
                 bar.set_position(table.rows);
-                bar.set_message(lane.waits_for().map_or_else(|| mib(&table), |why| format!("waits: {why}")));
+                bar.set_message(lane.waits_for().map_or_else(|| speed(&table), |why| format!("waits: {why}")));
             }
         }
     }
@@ -60,11 +60,10 @@ async fn moving(progress: &Progress) {
 
 fn bar(name: &str, table: &TableProgress) -> ProgressBar {
     let (bar, template) = match table.rows_estimate {
-        Some(rows) if rows > 0 => (
-            ProgressBar::new(rows),
-            "{prefix}  {bar:20} {human_pos} of about {human_len} rows  {per_sec}  {msg}  {eta} left",
-        ),
-        _ => (ProgressBar::no_length(), "{prefix}  {human_pos} rows  {per_sec}  {msg}"),
+        Some(rows) if rows > 0 => {
+            (ProgressBar::new(rows), "{prefix}  {bar:20} {human_pos} of about {human_len} rows  {msg}  {eta} left")
+        }
+        _ => (ProgressBar::no_length(), "{prefix}  {human_pos} rows  {msg}"),
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.with_style(style).with_prefix(name.to_owned())
@@ -76,11 +75,8 @@ async fn plain(out: Output, progress: &Progress) {
         tokio::time::sleep(PLAIN_EVERY).await;
         for lane in progress.lanes() {
             for table in lane.tables().iter().filter(|t| t.state == TableState::Running) {
-                let rate = table.rows as f64 / table.took.as_secs_f64().max(0.001);
-                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-                let rate = grouped(rate as u64);
                 let name = label(lane.name(), table, several);
-                out.aside(format!("{name}: {} rows, {rate} rows/s, {}", grouped(table.rows), mib(table)));
+                out.aside(format!("{name}: {} rows, {}", grouped(table.rows), speed(table)));
             }
             if let Some(why) = lane.waits_for() {
                 out.aside(format!("{} waits: {why}", lane.name()));
@@ -93,6 +89,10 @@ fn label(lane: &str, table: &TableProgress, several: bool) -> String {
     if several { format!("{lane}: {}", table.sink) } else { table.sink.to_string() }
 }
 
-fn mib(table: &TableProgress) -> String {
-    format!("{} MiB", grouped(table.bytes >> 20))
+/// Rows a second and bytes so far.
+fn speed(table: &TableProgress) -> String {
+    let rate = table.rows as f64 / table.took.as_secs_f64().max(0.001);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let rate = grouped(rate as u64);
+    format!("{rate} rows/s, {} MiB", grouped(table.bytes >> 20))
 }
