@@ -9,7 +9,7 @@ use crate::support::binary::{SYNCLINE, ended, needs};
 const CALLS: &str = "write,pwrite64,ftruncate,fsync,fdatasync,unlink,unlinkat";
 
 fn killed_at_call(mode: &str) {
-    let folder = workshop(60, mode);
+    let folder = workshop(200, mode);
     let mut deaths = 0;
     // Close together where tables are created and first committed, then in steps; all of them in a long run.
     let mut call = 1;

@@ -9,14 +9,13 @@ use crate::support::judge;
 /// Longest that a person waits after asking.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
-/// Starts the job, asks it to stop when its sink has begun to grow, and gives how it ended.
+/// Starts the job, asks it to stop when its first table is under way, and gives how it ended.
 fn stopped(folder: &Folder, arguments: &[&str], name: &str) -> Ran {
-    let size = || folder.path("sink.db").metadata().map_or(0, |m| m.len());
-    let before = size();
     let mut running = folder.started(arguments);
-    while size() <= before && running.runs() {
+    while !folder.path("sink.db-journal").exists() && running.runs() {
         std::thread::sleep(Duration::from_millis(1));
     }
+    std::thread::sleep(Duration::from_millis(100));
     running.signal(name);
     running.ends_within(STOP_MAX)
 }
