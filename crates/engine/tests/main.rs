@@ -18,6 +18,7 @@ mod faults;
 mod lanes;
 mod order;
 mod real;
+mod replace;
 mod secrets;
 mod suite;
 mod support;

@@ -147,14 +147,13 @@ fn copy_that_fails_in_one_sink() {
           "notices": [],
           "error": {
             "kind": "constraint",
-            "what": "the sink refused a change",
+            "what": "the sink refused the rows of a table",
             "at": {
               "table": "customer",
-              "row": "2 as read",
               "connection": "strict.db"
             },
-            "text": "the sink refused a change [table customer, row 2 as read, connection strict.db]: UNIQUE constraint failed: customer.name",
-            "advice": "look at the row named here, on both sides"
+            "text": "the sink refused the rows of a table [table customer, connection strict.db]: UNIQUE constraint failed: customer.name",
+            "advice": "a row that only the sink has stands in the way, or a key comes twice; mode truncate replaces the table"
           }
         }
       ],

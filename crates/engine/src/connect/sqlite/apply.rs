@@ -8,7 +8,7 @@ use syncline_model::{Cell, Error, ErrorKind, Result, TableChanges, TableSchema};
 use std::sync::Arc;
 
 use super::types::{self, Affinity, Bound, Stored};
-use super::{catalog, ddl, failed, quoted};
+use super::{catalog, ddl, failed, quoted, stage};
 use crate::connector::WriteReport;
 
 /// SQLite allows a null in a key; a copy could only double such a row.
@@ -22,6 +22,10 @@ pub struct TableSink {
     written: Vec<(usize, Affinity)>,
     /// Key columns in which two values can be equal without being the same: `A` and `a`, `1` and `1.0`.
     loose_key: Vec<usize>,
+    /// Whether the sink keeps something else unique besides the key.
+    other_unique: bool,
+    /// Whether the open unit gathers its rows in a stage before they replace others.
+    staged: bool,
     /// Whether the table was there when the sink was opened, or was committed since.
     exists: bool,
     /// Whether it was created within the open unit.
@@ -48,6 +52,8 @@ impl TableSink {
             schema: schema.clone(),
             written: Vec::new(),
             loose_key: Vec::new(),
+            other_unique: false,
+            staged: false,
             exists,
             created: false,
             held_rows: None,
@@ -63,6 +69,8 @@ impl TableSink {
     /// Which columns are written, by the sink's own catalogue: generated ones are not.
     fn look(&mut self, conn: &Connection) -> Result<()> {
         let there = catalog::table_schema(conn, &self.schema.name.name)?;
+        let key: Vec<&str> = self.schema.key_columns().map(|c| &*c.name).collect();
+        self.other_unique = catalog::other_unique(conn, &there, &key)?;
         let strict = there.options.iter().any(|o| o == "STRICT");
         self.written.clear();
         self.loose_key.clear();
@@ -85,7 +93,7 @@ impl TableSink {
 
     /// A unit begins: what the last one created is there only if it was committed.
     pub fn begin(&mut self, conn: &Connection) -> Result<()> {
-        self.rows = 0;
+        (self.rows, self.staged) = (0, false);
         if std::mem::take(&mut self.emptied) {
             self.held_rows = None;
         }
@@ -113,8 +121,17 @@ impl TableSink {
         Ok(Open { table: self, conn })
     }
 
-    /// A unit is about to commit: indexes are built after the load, in the same transaction.
+    /// A unit is about to commit: staged rows take their places and indexes are built, in the same transaction.
     pub fn close(&mut self, conn: &Connection) -> Result<()> {
+        if std::mem::take(&mut self.staged) {
+            let columns = self.names(self.written.iter().map(|(c, _)| *c));
+            let key = self.names(self.schema.key.iter().copied());
+            stage::pour(conn, &self.schema.name.name, &columns, &key).map_err(|e| {
+                failed(e, "the sink refused the rows of a table")
+                    .at("table", self.schema.name.to_string())
+                    .hint("a row that only the sink has stands in the way, or a key comes twice; mode truncate replaces the table")
+            })?;
+        }
         if self.created {
             for sql in ddl::create_indexes(&self.schema) {
                 conn.execute_batch(&sql)
@@ -135,17 +152,13 @@ impl TableSink {
         columns.filter_map(|c| self.schema.columns.get(c)).map(|c| quoted(&c.name)).collect()
     }
 
-    /// An insert of these columns; `replace` makes it an update where the key is already there.
-    fn insert_sql(&self, columns: &[(usize, Affinity)], replace: bool) -> String {
+    /// An insert of these columns into the table or its stage; `replace` makes it an update where the key is already there.
+    fn insert_sql(&self, into: &str, columns: &[(usize, Affinity)], replace: bool) -> String {
         let names = self.names(columns.iter().map(|(c, _)| *c));
         let values = vec!["?"; names.len()].join(", ");
         // OR ABORT, because a table may say ON CONFLICT IGNORE or REPLACE, and rows would be lost in silence (I10). The
         // alias, because a table may be called excluded.
-        let mut sql = format!(
-            "INSERT OR ABORT INTO main.{} AS sink ({}) VALUES ({values})",
-            quoted(&self.schema.name.name),
-            names.join(", ")
-        );
+        let mut sql = format!("INSERT OR ABORT INTO {into} AS sink ({}) VALUES ({values})", names.join(", "));
         if replace {
             let same = |c: &usize| self.schema.key.contains(c) && !self.loose_key.contains(c);
             let rest: Vec<_> = columns.iter().map(|(c, _)| *c).filter(|c| !same(c)).collect();
@@ -155,6 +168,10 @@ impl TableSink {
             sql.push_str(&format!(" ON CONFLICT ({key}) DO {action}"));
         }
         sql
+    }
+
+    fn main_name(&self) -> String {
+        format!("main.{}", quoted(&self.schema.name.name))
     }
 
     fn key_condition(&self, first: usize) -> String {
@@ -174,18 +191,19 @@ impl TableSink {
 
 impl Open<'_> {
     /// Snapshot rows. Into an empty table they are plain inserts, so that two rows with one key are an error and
-    /// never quietly one row (I10); otherwise they replace by key.
+    /// never quietly one row (I10); otherwise they replace by key, through a stage where more than the key is unique.
     pub fn load(self, changes: &TableChanges, report: &mut WriteReport) -> Result<()> {
         let replace = self.table.held_rows != Some(false);
-        if replace && !self.table.schema.key_unique {
-            return Err(Error::new(
-                ErrorKind::Schema,
-                "the source does not keep this key unique, and the sink holds rows",
-            )
-            .at("table", self.table.schema.name.to_string())
-            .hint("with mode truncate the table is replaced, and a key that comes twice is noticed"));
+        if replace && !self.table.staged && (self.table.other_unique || !self.table.schema.key_unique) {
+            let columns = self.table.names(self.table.written.iter().map(|(c, _)| *c));
+            stage::open(self.conn, &self.table.schema.name.name, &columns).map_err(|e| self.refused(e))?;
+            self.table.staged = true;
         }
-        let mut stmt = prepare(self.conn, self.table, &self.table.insert_sql(&self.table.written, replace))?;
+        let sql = match self.table.staged {
+            true => self.table.insert_sql(&stage::name(&self.table.schema.name.name), &self.table.written, false),
+            false => self.table.insert_sql(&self.table.main_name(), &self.table.written, replace),
+        };
+        let mut stmt = prepare(self.conn, self.table, &sql)?;
         let mut scratch = Vec::new();
         let columns: Vec<_> = self
             .table
@@ -242,7 +260,8 @@ impl Open<'_> {
     fn insert(&self, changes: &TableChanges, row: usize, replace: bool, scratch: &mut Vec<u8>) -> Result<()> {
         let carried = |c: usize| changes.after(row, c).is_some() || self.table.schema.key.contains(&c);
         let columns: Vec<_> = self.table.written.iter().copied().filter(|(c, _)| carried(*c)).collect();
-        let mut stmt = prepare(self.conn, self.table, &self.table.insert_sql(&columns, replace))?;
+        let mut stmt =
+            prepare(self.conn, self.table, &self.table.insert_sql(&self.table.main_name(), &columns, replace))?;
         for (i, (column, affinity)) in columns.iter().enumerate() {
             bind(self.table, &mut stmt, i + 1, *column, *affinity, changes.cell(row, *column), scratch)?;
         }

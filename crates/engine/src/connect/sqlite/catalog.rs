@@ -203,6 +203,33 @@ fn rows_estimate(conn: &Connection, name: &str, without_rowid: bool) -> Option<u
     rows.map_or(Some(0), |rows| u64::try_from(rows).ok())
 }
 
+/// Whether the table keeps anything unique besides exactly these columns: a unique index (whole, partial or over an
+/// expression), or another primary key.
+pub fn other_unique(conn: &Connection, table: &TableSchema, key: &[&str]) -> Result<bool> {
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    let key = sorted(key.iter().map(|c| (*c).to_owned()).collect());
+    let primary = sorted(table.key_columns().map(|c| c.name.to_string()).collect());
+    let other = || -> rusqlite::Result<bool> {
+        let mut list = conn.prepare_cached("SELECT name, partial FROM pragma_index_list(?1) WHERE \"unique\"")?;
+        let mut info = conn.prepare_cached("SELECT name FROM pragma_index_info(?1)")?;
+        let mut rows = list.query([&*table.name.name])?;
+        while let Some(row) = rows.next()? {
+            let (index, partial): (String, bool) = (row.get(0)?, row.get(1)?);
+            let columns = info.query_map([index], |r| r.get::<_, Option<String>>(0))?;
+            // An expression has no name.
+            let columns: Vec<String> = columns.map(|c| Ok(c?.unwrap_or_default())).collect::<rusqlite::Result<_>>()?;
+            if partial || sorted(columns) != key {
+                return Ok(true);
+            }
+        }
+        Ok(!primary.is_empty() && primary != key)
+    };
+    other().map_err(|e| failed(e, "cannot read the indexes").at("table", table.name.to_string()))
+}
+
 /// The option of a table whose rowids are never used twice.
 pub const AUTOINCREMENT: &str = "AUTOINCREMENT";
 

@@ -9,6 +9,7 @@ mod catalog;
 mod ddl;
 mod sink;
 mod source;
+mod stage;
 mod types;
 
 use std::path::{Path, PathBuf};
