@@ -123,7 +123,9 @@ fn empty(logical: &LogicalType, rows: usize, bytes: usize) -> Inner {
         Carrier::Date => Inner::Date(PrimitiveBuilder::with_capacity(rows)),
         Carrier::Time => Inner::Time(PrimitiveBuilder::with_capacity(rows)),
         Carrier::Timestamp => Inner::Timestamp(PrimitiveBuilder::with_capacity(rows)),
-        Carrier::TimestampTz => Inner::TimestampTz(PrimitiveBuilder::with_capacity(rows).with_data_type(carrier.data_type())),
+        Carrier::TimestampTz => {
+            Inner::TimestampTz(PrimitiveBuilder::with_capacity(rows).with_data_type(carrier.data_type()))
+        }
         Carrier::Interval => Inner::Interval(PrimitiveBuilder::with_capacity(rows)),
         Carrier::Uuid => Inner::Uuid(FixedSizeBinaryBuilder::with_capacity(rows, 16)),
         Carrier::Mixed => Inner::Mixed(BinaryBuilder::with_capacity(rows, bytes)),
