@@ -4,6 +4,7 @@ mod commands;
 mod compare;
 mod copy;
 mod documents;
+mod documents_of_jobs;
 mod exits;
 mod terminal;
 
