@@ -3,6 +3,7 @@
 //! A snapshot reads its tables in one fixed order, each as one unit, so the last finished table says it all. An
 //! interrupted table starts over.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncline_model::{Error, ErrorKind, Position, Result, TableName, TableSchema};
@@ -37,15 +38,17 @@ pub fn remaining(at: Option<&Position>, tables: &[Arc<TableSchema>]) -> Result<(
 
 /// Sorts tables so that each follows those it refers to; what refers in a circle keeps its order by name.
 #[must_use]
-pub fn parents_first(mut tables: Vec<TableSchema>) -> Vec<TableSchema> {
-    tables.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut sorted: Vec<TableSchema> = Vec::with_capacity(tables.len());
-    while !tables.is_empty() {
-        let waits = |t: &TableSchema| {
-            t.foreign_keys.iter().any(|k| k.to != t.name && tables.iter().any(|other| other.name == k.to))
-        };
-        let next = tables.iter().position(|t| !waits(t)).unwrap_or(0);
-        sorted.push(tables.remove(next));
+pub fn parents_first(tables: Vec<TableSchema>) -> Vec<TableSchema> {
+    let mut waiting: BTreeMap<TableName, TableSchema> = tables.into_iter().map(|t| (t.name.clone(), t)).collect();
+    let mut sorted = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let free = |t: &&TableSchema| t.foreign_keys.iter().all(|k| k.to == t.name || !waiting.contains_key(&k.to));
+        // All that wait for nobody come at once, so that ten thousand tables take a few rounds.
+        let mut next: Vec<TableName> = waiting.values().filter(free).map(|t| t.name.clone()).collect();
+        if next.is_empty() {
+            next.extend(waiting.keys().next().cloned());
+        }
+        sorted.extend(next.iter().filter_map(|name| waiting.remove(name)));
     }
     sorted
 }

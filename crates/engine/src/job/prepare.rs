@@ -204,8 +204,9 @@ impl Prepared {
         for lane in &self.lanes {
             let misfits: Vec<_> = lane.plan.misfits.iter().map(|m| format!("{}: {}", m.table, m.reason)).collect();
             if !misfits.is_empty() {
-                let what = format!("the sink's tables do not fit; nothing was written\n  {}", misfits.join("\n  "));
-                return Err(Error::new(ErrorKind::Schema, what).at("sink", &*lane.to.name));
+                let list = misfits.join("\n  ");
+                let what = format!("the tables of {} do not fit; nothing was written\n  {list}", lane.to.name);
+                return Err(Error::new(ErrorKind::Schema, what));
             }
         }
         Ok(())

@@ -23,29 +23,29 @@ fn columns() {
                   INSERT INTO t VALUES (1, NULL, 2, 'c');";
     assert_snapshot!(refused(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, big INTEGER);"), @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
-      t: the sink has no column note [sink sink.db]
+    error: the tables of sink.db do not fit; nothing was written
+      t: the sink has no column note
       → change the sink's table, or map or exclude the column
     ");
     assert_snapshot!(refused(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, big SMALLINT, note VARCHAR(10));"), @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
+    error: the tables of sink.db do not fit; nothing was written
       t: column big is INTEGER (int64) at the source and SMALLINT (int16) at the sink, which does not hold all of it
-      t: column note is VARCHAR(40) (text(40)) at the source and VARCHAR(10) (text(10)) at the sink, which does not hold all of it [sink sink.db]
+      t: column note is VARCHAR(40) (text(40)) at the source and VARCHAR(10) (text(10)) at the sink, which does not hold all of it
       → change the sink's table, or map or exclude the column
     ");
     assert_snapshot!(refused(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT NOT NULL, big INTEGER, note TEXT);"), @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
-      t: column name may be null at the source and may not at the sink [sink sink.db]
+    error: the tables of sink.db do not fit; nothing was written
+      t: column name may be null at the source and may not at the sink
       → change the sink's table, or map or exclude the column
     ");
     assert_snapshot!(
         refused(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, big INTEGER, note TEXT, more TEXT NOT NULL);"),
         @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
-      t: the sink's column more needs a value that the source does not have [sink sink.db]
+    error: the tables of sink.db do not fit; nothing was written
+      t: the sink's column more needs a value that the source does not have
       → change the sink's table, or map or exclude the column
     "
     );
@@ -56,28 +56,28 @@ fn keys() {
     let source = "CREATE TABLE t (code TEXT PRIMARY KEY, name TEXT) WITHOUT ROWID; INSERT INTO t VALUES ('a', 'b');";
     assert_snapshot!(refused(source, "CREATE TABLE t (code TEXT, name TEXT PRIMARY KEY);"), @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
-      t: the sink has no primary key or unique index over exactly (code) [sink sink.db]
+    error: the tables of sink.db do not fit; nothing was written
+      t: the sink has no primary key or unique index over exactly (code)
       → change the sink's table, or map or exclude the column
     ");
     assert_snapshot!(refused(source, "CREATE TABLE t (code TEXT, name TEXT);"), @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
-      t: the sink has no primary key or unique index over exactly (code) [sink sink.db]
+    error: the tables of sink.db do not fit; nothing was written
+      t: the sink has no primary key or unique index over exactly (code)
       → change the sink's table, or map or exclude the column
     ");
     assert_snapshot!(refused(source, "CREATE TABLE t (code TEXT PRIMARY KEY COLLATE NOCASE, name TEXT);"), @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
-      t: key column code collates NOCASE at the sink and by bytes at the source: two keys could become one [sink sink.db]
+    error: the tables of sink.db do not fit; nothing was written
+      t: key column code collates NOCASE at the sink and by bytes at the source: two keys could become one
       → change the sink's table, or map or exclude the column
     ");
     assert_snapshot!(
         refused(source, "CREATE TABLE t (code TEXT, name TEXT); CREATE UNIQUE INDEX i ON t(code) WHERE name IS NULL;"),
         @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
-      t: the sink has no primary key or unique index over exactly (code) [sink sink.db]
+    error: the tables of sink.db do not fit; nothing was written
+      t: the sink has no primary key or unique index over exactly (code)
       → change the sink's table, or map or exclude the column
     "
     );
@@ -88,14 +88,14 @@ fn other_things_of_that_name() {
     let source = "CREATE TABLE t (id INTEGER PRIMARY KEY);";
     assert_snapshot!(refused(source, "CREATE VIEW t AS SELECT 1 AS id;"), @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
-      t: t is a view at the sink, not a table of its own rows [sink sink.db]
+    error: the tables of sink.db do not fit; nothing was written
+      t: t is a view at the sink, not a table of its own rows
       → change the sink's table, or map or exclude the column
     ");
     assert_snapshot!(refused(source, "CREATE VIRTUAL TABLE t USING fts5(id);"), @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
-      t: t is a virtual table at the sink, not a table of its own rows [sink sink.db]
+    error: the tables of sink.db do not fit; nothing was written
+      t: t is a virtual table at the sink, not a table of its own rows
       → change the sink's table, or map or exclude the column
     ");
 }
@@ -106,9 +106,9 @@ fn every_table_is_named_at_once() {
     let sink = "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (id INTEGER PRIMARY KEY);";
     assert_snapshot!(refused(source, sink), @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
+    error: the tables of sink.db do not fit; nothing was written
       a: the sink has no column v
-      b: the sink has no column v [sink sink.db]
+      b: the sink has no column v
       → change the sink's table, or map or exclude the column
     ");
 }
@@ -134,23 +134,23 @@ fn two_tables_in_one() {
     folder.write("syncline.yaml", &job("C"));
     assert_snapshot!(folder.refuses(&["run"]), @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
+    error: the tables of sink do not fit; nothing was written
       C: another table has this name in other case, which is the same to SQLite; map one to another name
-      c: another table has this name in other case, which is the same to SQLite; map one to another name [sink sink, job j]
+      c: another table has this name in other case, which is the same to SQLite; map one to another name [job j]
       → change the sink's table, or map or exclude the column
     ");
     folder.write("syncline.yaml", &job("sqlite_mine"));
     assert_snapshot!(folder.refuses(&["run"]), @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
-      sqlite_mine: this name is reserved; map the table to another name [sink sink, job j]
+    error: the tables of sink do not fit; nothing was written
+      sqlite_mine: this name is reserved; map the table to another name [job j]
       → change the sink's table, or map or exclude the column
     ");
     folder.write("syncline.yaml", &job("other.a"));
     assert_snapshot!(folder.refuses(&["run"]), @r"
     exit 1
-    error: the sink's tables do not fit; nothing was written
-      other.a: SQLite has no schemas; map the table to a plain name instead of other.a [sink sink, job j]
+    error: the tables of sink do not fit; nothing was written
+      other.a: SQLite has no schemas; map the table to a plain name instead of other.a [job j]
       → change the sink's table, or map or exclude the column
     ");
 }

@@ -30,8 +30,8 @@ fn a_null_in_a_key() {
 fn a_value_that_the_column_would_change() {
     let source = "CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'hunter2'), (2, '007');";
     assert_snapshot!(refused(source, "CREATE TABLE t (id INTEGER PRIMARY KEY, v NUMERIC);"), @r"
-    error: the sink's tables do not fit; nothing was written
-      t: column v is any at the source and NUMERIC (decimal) at the sink, which does not hold all of it [sink sink.db]
+    error: the tables of sink.db do not fit; nothing was written
+      t: column v is any at the source and NUMERIC (decimal) at the sink, which does not hold all of it
       → change the sink's table, or map or exclude the column
     ");
     let source =

@@ -68,7 +68,7 @@ impl TableSink {
 
     /// Which columns are written, by the sink's own catalogue: generated ones are not.
     fn look(&mut self, conn: &Connection) -> Result<()> {
-        let there = catalog::table_schema(conn, &self.schema.name.name)?;
+        let there = catalog::structure(conn, &self.schema.name.name)?;
         let key: Vec<&str> = self.schema.key_columns().map(|c| &*c.name).collect();
         self.other_unique = catalog::other_unique(conn, &there, &key)?;
         let strict = there.options.iter().any(|o| o == "STRICT");

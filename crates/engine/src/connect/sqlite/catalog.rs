@@ -1,8 +1,8 @@
 //! SQLite's catalogue: which tables there are and what they look like.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 use syncline_model::pattern::Selection;
 use syncline_model::schema::{ForeignKey, Index};
 use syncline_model::{Column, LogicalType, Result, TableName, TableSchema};
@@ -13,6 +13,7 @@ use crate::connector::Description;
 /// The tables that `wanted` selects, by name.
 pub fn describe(conn: &Connection, wanted: &Selection) -> Result<Description> {
     let mut found = Description::default();
+    let texts = Texts::read(conn)?;
     for (name, kind, without_rowid) in listed(conn)? {
         let table = TableName::bare(&name);
         // I16: what is ours carries the prefix, and is never data.
@@ -25,7 +26,7 @@ pub fn describe(conn: &Connection, wanted: &Selection) -> Result<Description> {
         }
         match kind.as_str() {
             "table" => {
-                let schema = table_schema(conn, &name)?;
+                let schema = table_schema(conn, &name, &texts)?;
                 if let Some(rows) = rows_estimate(conn, &name, without_rowid) {
                     found.rows_estimates.insert(table, rows);
                 }
@@ -42,7 +43,10 @@ pub fn describe(conn: &Connection, wanted: &Selection) -> Result<Description> {
 
 /// What kind of thing that name is, if it is there: SQLite compares names without regard to ASCII case.
 pub fn kind_of(conn: &Connection, name: &str) -> Result<Option<(String, String)>> {
-    Ok(listed(conn)?.into_iter().find(|t| t.0.eq_ignore_ascii_case(name)).map(|t| (t.0, t.1)))
+    let sql = "SELECT name, type FROM pragma_table_list(?1) WHERE schema = 'main'";
+    let found =
+        conn.prepare_cached(sql).and_then(|mut stmt| stmt.query_row([name], |r| Ok((r.get(0)?, r.get(1)?))).optional());
+    found.map_err(|e| failed(e, "cannot look a table up").at("table", name))
 }
 
 fn listed(conn: &Connection) -> Result<Vec<(String, String, bool)>> {
@@ -53,8 +57,59 @@ fn listed(conn: &Connection) -> Result<Vec<(String, String, bool)>> {
     rows.and_then(Iterator::collect).map_err(|e| failed(e, "cannot list tables"))
 }
 
+/// What only the schema's own texts tell, by table in lower case. Read once for all tables: to look each up would read
+/// the whole list every time.
+#[derive(Default)]
+pub struct Texts(HashMap<String, (String, Vec<String>)>);
+
+impl Texts {
+    /// Reads all of them.
+    pub fn read(conn: &Connection) -> Result<Self> {
+        let read = || -> rusqlite::Result<Self> {
+            let mut texts = Self::default();
+            let mut stmt = conn.prepare(
+                "SELECT type, tbl_name, name, sql FROM sqlite_schema WHERE type IN ('table', 'trigger') ORDER BY name",
+            )?;
+            let mut rows = stmt.query([])?;
+            while let Some(row) = rows.next()? {
+                let (kind, table): (String, String) = (row.get(0)?, row.get(1)?);
+                let entry = texts.0.entry(table.to_ascii_lowercase()).or_default();
+                match kind.as_str() {
+                    "table" => entry.0 = row.get::<_, Option<String>>(3)?.unwrap_or_default(),
+                    _ => entry.1.push(row.get(2)?),
+                }
+            }
+            Ok(texts)
+        };
+        read().map_err(|e| failed(e, "cannot read the schema"))
+    }
+
+    /// Adds what they tell about a table. Words inside comments or literals can only add a notice or an AUTOINCREMENT
+    /// that changes no value.
+    fn tell(&self, schema: &mut TableSchema) {
+        let Some((sql, triggers)) = self.0.get(&schema.name.name.to_ascii_lowercase()) else { return };
+        schema.triggers.clone_from(triggers);
+        let words: Vec<String> =
+            sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_ascii_uppercase).collect();
+        if words.iter().any(|w| w == "AUTOINCREMENT") {
+            schema.options.push(AUTOINCREMENT.into());
+        }
+        let checks = words.iter().filter(|w| *w == "CHECK").count();
+        if checks > 0 {
+            schema.not_carried.push(format!("{checks} check constraint{}", if checks == 1 { "" } else { "s" }));
+        }
+    }
+}
+
+/// One table, all of it.
+pub fn table_schema(conn: &Connection, name: &str, texts: &Texts) -> Result<TableSchema> {
+    let mut schema = structure(conn, name)?;
+    texts.tell(&mut schema);
+    Ok(schema)
+}
+
 /// One table, as far as pragmas tell.
-pub fn table_schema(conn: &Connection, name: &str) -> Result<TableSchema> {
+pub fn structure(conn: &Connection, name: &str) -> Result<TableSchema> {
     let read = || -> rusqlite::Result<TableSchema> {
         let (columns, key) = columns(conn, name)?;
         let mut schema = TableSchema::new(TableName::bare(name), columns);
@@ -62,17 +117,10 @@ pub fn table_schema(conn: &Connection, name: &str) -> Result<TableSchema> {
         schema.key = key;
         indexes(conn, &mut schema)?;
         schema.foreign_keys = foreign_keys(conn, &schema)?;
-        let mut stmt = conn.prepare_cached(
-            "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE ORDER BY name",
-        )?;
-        schema.triggers = stmt.query_map([name], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
-        let mut stmt = conn.prepare_cached(
-            "SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE",
-        )?;
+        let mut stmt = conn.prepare_cached("SELECT wr, strict FROM pragma_table_list(?1) WHERE schema = 'main'")?;
         let (without_rowid, strict): (bool, bool) = stmt.query_row([name], |r| Ok((r.get(0)?, r.get(1)?)))?;
         schema.options.extend(without_rowid.then(|| "WITHOUT ROWID".to_owned()));
         schema.options.extend(strict.then(|| "STRICT".to_owned()));
-        from_sql_text(conn, &mut schema)?;
         Ok(schema)
     };
     read().map_err(|e| failed(e, "cannot describe the table").at("table", name))
@@ -173,24 +221,6 @@ fn foreign_keys(conn: &Connection, schema: &TableSchema) -> rusqlite::Result<Vec
     }
     // SQLite lists the last one first.
     Ok(keys.into_values().rev().collect())
-}
-
-/// What only the CREATE statement tells. Words inside comments or literals can only add a notice or an
-/// AUTOINCREMENT that changes no value.
-fn from_sql_text(conn: &Connection, schema: &mut TableSchema) -> rusqlite::Result<()> {
-    let mut stmt =
-        conn.prepare_cached("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE")?;
-    let sql: String = stmt.query_row([&*schema.name.name], |r| r.get(0))?;
-    let words: Vec<String> =
-        sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_ascii_uppercase).collect();
-    if words.iter().any(|w| w == "AUTOINCREMENT") {
-        schema.options.push(AUTOINCREMENT.into());
-    }
-    let checks = words.iter().filter(|w| *w == "CHECK").count();
-    if checks > 0 {
-        schema.not_carried.push(format!("{checks} check constraint{}", if checks == 1 { "" } else { "s" }));
-    }
-    Ok(())
 }
 
 /// Rows, roughly and at no cost: the largest rowid.

@@ -1,12 +1,14 @@
 //! What the sink creates, and whether what is there fits.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use rusqlite::Connection;
 use syncline_model::schema::Index;
-use syncline_model::{LogicalType, Result, TableSchema};
+use syncline_model::{Column, LogicalType, Result, TableSchema};
 
-use super::{BRAND, catalog, quoted, types};
+use super::catalog::{self, Texts};
+use super::{BRAND, quoted, types};
 use crate::connector::{Misfit, WritePlan, WriteSpec};
 
 /// The one control table of a sink: who runs a lane, and how far it got.
@@ -18,55 +20,75 @@ pub const CREATE_POSITION: &str = "CREATE TABLE IF NOT EXISTS syncline_position 
 pub fn plan(conn: Option<&Connection>, spec: &WriteSpec) -> Result<WritePlan> {
     let mut plan = WritePlan::default();
     plan.statements.push(CREATE_POSITION.into());
+    let texts = conn.map_or_else(|| Ok(Texts::default()), Texts::read)?;
+    // To SQLite, names that differ only in case are one name (F79).
+    let mut alike: HashMap<String, usize> = HashMap::new();
     for table in &spec.tables {
-        let name = &*table.name.name;
-        let mut misfit = |reason: String| plan.misfits.push(Misfit { table: table.name.to_string(), reason });
-        if let Some(schema) = &table.name.schema {
-            misfit(format!("SQLite has no schemas; map the table to a plain name instead of {schema}.{name}"));
-            continue;
-        }
-        if name.is_empty() || ["sqlite_", "syncline_"].iter().any(|own| starts_with(name, own)) {
-            misfit("this name is reserved; map the table to another name".into());
-            continue;
-        }
-        // To SQLite, names that differ only in case are one name (F79).
-        let alike = |t: &&std::sync::Arc<TableSchema>| t.name.name.eq_ignore_ascii_case(name);
-        if spec.tables.iter().filter(alike).count() > 1 {
-            misfit(
-                "another table has this name in other case, which is the same to SQLite; map one to another name"
-                    .into(),
-            );
-            continue;
-        }
-        let there = match conn {
-            Some(conn) => catalog::kind_of(conn, name)?,
-            None => None,
-        };
-        match (there, conn) {
-            (Some((own, kind)), Some(conn)) if kind == "table" => {
-                let existing = catalog::table_schema(conn, &own)?;
-                table.misfits(&existing).into_iter().for_each(&mut misfit);
-                if !existing.triggers.is_empty() {
-                    plan.notices.push(format!(
-                        "{name}: the sink's triggers ({}) do not fire for what Syncline writes",
-                        existing.triggers.join(", ")
-                    ));
-                }
-            }
-            (Some((own, kind)), _) => {
-                let kind = if kind == "virtual" { "virtual table" } else { &kind };
-                misfit(format!("{own} is a {kind} at the sink, not a table of its own rows"));
-            }
-            (None, _) => {
-                plan.statements.push(create_table(table));
-                plan.statements.extend(create_indexes(table));
-                for lost in &table.not_carried {
-                    plan.notices.push(format!("{name}: not created at the sink: {lost}"));
-                }
-            }
+        *alike.entry(table.name.name.to_ascii_lowercase()).or_default() += 1;
+    }
+    for table in &spec.tables {
+        let once = alike.get(&table.name.name.to_ascii_lowercase()) == Some(&1);
+        match name_problem(table, once) {
+            Some(reason) => plan.misfits.push(Misfit { table: table.name.to_string(), reason }),
+            None => plan_table(conn, table, &texts, &mut plan)?,
         }
     }
     Ok(plan)
+}
+
+/// Why the sink can have no table of that name.
+fn name_problem(table: &TableSchema, once: bool) -> Option<String> {
+    let name = &*table.name.name;
+    if let Some(schema) = &table.name.schema {
+        return Some(format!("SQLite has no schemas; map the table to a plain name instead of {schema}.{name}"));
+    }
+    // I16: what carries the prefix is ours.
+    if name.is_empty() || ["sqlite_", "syncline_"].iter().any(|own| starts_with(name, own)) {
+        return Some("this name is reserved; map the table to another name".into());
+    }
+    let problem = "another table has this name in other case, which is the same to SQLite; map one to another name";
+    (!once).then(|| problem.into())
+}
+
+fn plan_table(conn: Option<&Connection>, table: &TableSchema, texts: &Texts, plan: &mut WritePlan) -> Result<()> {
+    let name = &*table.name.name;
+    let there = match conn {
+        Some(conn) => catalog::kind_of(conn, name)?,
+        None => None,
+    };
+    let mut misfit = |reason: String| plan.misfits.push(Misfit { table: table.name.to_string(), reason });
+    match (there, conn) {
+        (Some((own, kind)), Some(conn)) if kind == "table" => {
+            let existing = catalog::table_schema(conn, &own, texts)?;
+            table.misfits(&existing).into_iter().for_each(&mut misfit);
+            if !existing.triggers.is_empty() {
+                plan.notices.push(format!(
+                    "{name}: the sink's triggers ({}) do not fire for what Syncline writes",
+                    existing.triggers.join(", ")
+                ));
+            }
+        }
+        (Some((own, kind)), _) => {
+            let kind = if kind == "virtual" { "virtual table" } else { &kind };
+            misfit(format!("{own} is a {kind} at the sink, not a table of its own rows"));
+        }
+        (None, _) => {
+            plan.statements.push(create_table(table));
+            plan.statements.extend(create_indexes(table));
+            let foreign = table.columns.iter().filter(|c| c.collation.is_some() && known_collation(c).is_none());
+            let foreign =
+                foreign.map(|c| format!("the collation of column {}, which only its own program knows", c.name));
+            for lost in table.not_carried.iter().cloned().chain(foreign) {
+                plan.notices.push(format!("{name}: not created at the sink: {lost}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The column's collation, if every SQLite has it.
+fn known_collation(column: &Column) -> Option<&str> {
+    column.collation.as_deref().filter(|c| ["NOCASE", "RTRIM"].iter().any(|known| known.eq_ignore_ascii_case(c)))
 }
 
 /// `CREATE TABLE` with keys, unique constraints and references; the other indexes follow after the load.
@@ -98,7 +120,7 @@ pub fn create_table(table: &TableSchema) -> String {
                 false => write!(part, " DEFAULT ({default})"),
             };
         }
-        if same_brand && let Some(collation) = &column.collation {
+        if same_brand && let Some(collation) = known_collation(column) {
             let _ = write!(part, " COLLATE {}", quoted(collation));
         }
         parts.push(part);
