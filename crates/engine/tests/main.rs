@@ -15,6 +15,7 @@ mod compare;
 mod crash;
 mod decorators;
 mod faults;
+mod hostile;
 mod lanes;
 mod order;
 mod real;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use syncline_model::pattern::Selection;
 use syncline_model::{Error, ErrorKind, Result};
 
-use super::output::error_fields;
+use super::output::{counted, error_fields};
 use super::{Context, Outcome, copy};
 use crate::config::{self, JobSpec, Plan};
 use crate::connector::Budget;
@@ -23,7 +23,8 @@ pub struct RunArgs {
 pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
     let plan = context.plan_required()?;
     let (mut outcomes, mut documents) = (Vec::new(), Vec::new());
-    for spec in chosen(&plan, &args.jobs)? {
+    let specs = chosen(&plan, &args.jobs)?;
+    for spec in &specs {
         // A job that fails never holds the others, nor hides what they did.
         let (outcome, mut document, stopped) = match one(context, &plan, spec, args.restart).await {
             Ok((job, report)) => (copy::conclude(context, &job, &report), copy::document(&report), report.stopped),
@@ -41,6 +42,11 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
         if stopped {
             break;
         }
+    }
+    if let Some(left @ 1..) = specs.len().checked_sub(outcomes.len()) {
+        let what = format!("stopped on request; {} not run", counted(left as u64, "job"));
+        context.out.failure(&Error::new(ErrorKind::Interrupted, what));
+        outcomes.push(Outcome::Failed);
     }
     context.out.document(&json!({ "jobs": documents }));
     Ok(Outcome::of_all(&outcomes))

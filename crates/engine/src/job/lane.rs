@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use syncline_model::error::Retry;
-use syncline_model::{Error, ErrorKind, Result};
+use syncline_model::pattern::Selection;
+use syncline_model::{Error, ErrorKind, Result, TableName};
 use tokio::task::JoinSet;
 
 use super::prepare::PreparedLane;
@@ -13,6 +14,7 @@ use super::run::run;
 use super::step::{Step, reached};
 use super::steps::Steps;
 use super::{Job, Prepared};
+use crate::capture::snapshot;
 use crate::connector::FinishReport;
 
 /// How often a lane is opened again without having committed anything in between.
@@ -41,28 +43,30 @@ pub async fn run_lanes(
         running.spawn(async move { (i, run_lane(&shared, lane, &shown).await) });
     }
     tokio::pin!(stop);
-    let stopped = loop {
+    let mut asked = false;
+    loop {
         tokio::select! {
             ended = running.join_next() => match ended {
                 Some(Ok((i, outcome))) => if let Some(slot) = outcomes.get_mut(i) { *slot = Some(outcome) },
                 // A panic; its lane keeps no outcome.
                 Some(Err(_)) => {}
-                None => break false,
+                None => break,
             },
-            () = &mut stop => {
-                running.shutdown().await;
-                break true;
+            // A lane that ends before it hears of it has ended well.
+            () = &mut stop, if !asked => {
+                asked = true;
+                running.abort_all();
             }
         }
-    };
-    let missing = || match stopped {
+    }
+    let missing = || match asked {
         true => Error::new(ErrorKind::Interrupted, "stopped on request"),
         false => Error::new(ErrorKind::Bug, "a lane ended by a panic"),
     };
     let lanes = shown.iter().zip(outcomes).zip(notices).map(|((progress, outcome), notices)| {
         LaneReport::new(progress, notices, outcome.unwrap_or_else(|| Err(missing())))
     });
-    JobReport { notices: prepared.notices, lanes: lanes.collect(), stopped }
+    JobReport { notices: prepared.notices, lanes: lanes.collect(), stopped: asked }
 }
 
 type Shared = (Job, crate::connector::ReadSpec, Steps);
@@ -92,6 +96,25 @@ async fn run_lane(shared: &Shared, mut lane: PreparedLane, progress: &LaneProgre
     }
 }
 
+/// What an earlier run finished must not have gone since: to skip it would report rows that nobody has (I10).
+async fn still_there(lane: &PreparedLane, done: usize) -> Result<()> {
+    if done == 0 {
+        return Ok(());
+    }
+    let there = lane.to.connector.describe(&Selection::default()).await?.names;
+    // A database may fold names; here it only matters whether anything of that name is there.
+    let has = |name: &TableName| there.iter().any(|t| t.to_string().eq_ignore_ascii_case(&name.to_string()));
+    match lane.spec.tables.iter().take(done).find(|t| !has(&t.name)) {
+        None => Ok(()),
+        Some(table) => {
+            Err(Error::new(ErrorKind::PositionLost, "a table that was done before is no longer at the sink")
+                .at("table", table.name.to_string())
+                .at("sink", &*lane.to.name)
+                .hint("`--restart` forgets the interrupted copy and starts over"))
+        }
+    }
+}
+
 async fn attempt(shared: &Shared, lane: &mut PreparedLane, progress: &LaneProgress) -> Result<FinishReport> {
     let (job, read, steps) = shared;
     // The sink comes first: its own position decides where the source starts (I2).
@@ -100,7 +123,9 @@ async fn attempt(shared: &Shared, lane: &mut PreparedLane, progress: &LaneProgre
     lane.spec.restart = false;
     reached(Step::LaneTaken);
     let position = sink.lease().position.clone();
-    progress.opened(position.as_ref(), &read.tables);
+    let done = snapshot::remaining(position.as_ref(), &read.tables)?.0;
+    still_there(lane, done).await?;
+    progress.opened(done);
     let mut source = job.from.connector.open_source(position, read).await?;
     reached(Step::SourceOpened);
     run(&mut *source, &mut *sink, steps, job.budget, progress).await

@@ -141,7 +141,13 @@ fn owner() -> String {
 fn lane_id(job: &Job, from: &str, mappings: &[Arc<Mapping>], rules: &[Rule]) -> LaneId {
     let mut text = format!("{from}\0{}\0{:?}", job.name, job.mode);
     for (mapping, rule) in mappings.iter().zip(rules) {
-        let _ = write!(text, "\0{}\0{}\0{rule:?}", mapping.read.name, mapping.write.name);
+        let _ = write!(text, "\0{}\0{}", mapping.read.name, mapping.write.name);
+        for part in rule.filter.iter().chain(&rule.key) {
+            let _ = write!(text, "\0{part}");
+        }
+        for column in &mapping.write.columns {
+            let _ = write!(text, "\0{}", column.name);
+        }
         for column in &mapping.read.columns {
             let _ = write!(text, "\0{}", column.name);
         }

@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use syncline_model::{ChangeBatch, Error, Op, Position, Result, TableName, TableSchema};
+use syncline_model::{ChangeBatch, Error, Op, Result, TableName};
 
 use super::prepare::Prepared;
-use crate::capture::snapshot;
 use crate::connector::{FinishReport, WriteReport};
 
 /// What all lanes of a job are doing.
@@ -141,9 +140,8 @@ impl LaneProgress {
         self.with(|s| s.units_committed)
     }
 
-    /// The lane was opened at that position: what lies before it was done by an earlier run.
-    pub(super) fn opened(&self, at: Option<&Position>, tables: &[Arc<TableSchema>]) {
-        let done = snapshot::remaining(at, tables).map_or(0, |(done, _)| done);
+    /// The lane was opened; an earlier run has done the first tables.
+    pub(super) fn opened(&self, done: usize) {
         self.with(|s| {
             s.waiting = None;
             for (i, table) in s.tables.iter_mut().enumerate() {

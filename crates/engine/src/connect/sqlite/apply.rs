@@ -14,6 +14,9 @@ use crate::connector::WriteReport;
 /// SQLite allows a null in a key; a copy could only double such a row.
 const NULL_KEY: &str = "a key column without a value finds no row again";
 
+/// Why a UTF-16 database cannot keep bytes that are no Unicode.
+const UTF_16: &str = "the sink keeps text in UTF-16 and would change it";
+
 /// One table of an open sink.
 pub struct TableSink {
     /// As it arrives.
@@ -22,6 +25,10 @@ pub struct TableSink {
     written: Vec<(usize, Affinity)>,
     /// Key columns in which two values can be equal without being the same: `A` and `a`, `1` and `1.0`.
     loose_key: Vec<usize>,
+    /// The columns that only the sink has and does not compute, quoted.
+    others: Vec<String>,
+    /// Whether the sink keeps text in UTF-8; else bytes that are no Unicode would not come back (I10).
+    utf8: bool,
     /// Whether the sink keeps something else unique besides the key.
     other_unique: bool,
     /// Whether the open unit gathers its rows in a stage before they replace others.
@@ -52,6 +59,8 @@ impl TableSink {
             schema: schema.clone(),
             written: Vec::new(),
             loose_key: Vec::new(),
+            others: Vec::new(),
+            utf8: true,
             other_unique: false,
             staged: false,
             exists,
@@ -72,6 +81,9 @@ impl TableSink {
         let key: Vec<&str> = self.schema.key_columns().map(|c| &*c.name).collect();
         self.other_unique = catalog::other_unique(conn, &there, &key)?;
         let strict = there.options.iter().any(|o| o == "STRICT");
+        let only_here = there.columns.iter().filter(|c| !c.generated && self.schema.position(&c.name).is_none());
+        self.others = only_here.map(|c| quoted(&c.name)).collect();
+        self.utf8 = catalog::is_utf8(conn)?;
         self.written.clear();
         self.loose_key.clear();
         for (i, column) in self.schema.columns.iter().enumerate() {
@@ -104,6 +116,22 @@ impl TableSink {
         Ok(())
     }
 
+    /// Somebody changed the sink's schema since it was looked at: what was planned for another table is not written into
+    /// this one.
+    pub fn look_again(&mut self, conn: &Connection) -> Result<()> {
+        self.exists = catalog::kind_of(conn, &self.schema.name.name)?.is_some();
+        self.held_rows = None;
+        if self.exists {
+            let there = catalog::structure(conn, &self.schema.name.name)?;
+            if let Some(reason) = self.schema.misfits(&there).first() {
+                return Err(Error::new(ErrorKind::Schema, format!("the sink's table was changed meanwhile: {reason}"))
+                    .at("table", self.schema.name.to_string()));
+            }
+            self.look(conn)?;
+        }
+        Ok(())
+    }
+
     /// Makes sure that the table is there, within the open unit.
     pub fn open_for_write<'a>(&'a mut self, conn: &'a Connection) -> Result<Open<'a>> {
         if !self.exists {
@@ -124,9 +152,12 @@ impl TableSink {
     /// A unit is about to commit: staged rows take their places and indexes are built, in the same transaction.
     pub fn close(&mut self, conn: &Connection) -> Result<()> {
         if std::mem::take(&mut self.staged) {
-            let columns = self.names(self.written.iter().map(|(c, _)| *c));
-            let key = self.names(self.schema.key.iter().copied());
-            stage::pour(conn, &self.schema.name.name, &columns, &key).map_err(|e| {
+            let columns = stage::Columns {
+                key: self.names(self.schema.key.iter().copied()),
+                written: self.names(self.written.iter().map(|(c, _)| *c)),
+                others: self.others.clone(),
+            };
+            stage::pour(conn, &self.schema.name.name, &columns).map_err(|e| {
                 failed(e, "the sink refused the rows of a table")
                     .at("table", self.schema.name.to_string())
                     .hint("a row that only the sink has stands in the way, or a key comes twice; mode truncate replaces the table")
@@ -217,6 +248,9 @@ impl Open<'_> {
                 match stored.at(row, &mut scratch) {
                     Ok(Bound(ValueRef::Null)) if self.table.schema.key.contains(column) => {
                         return Err(self.table.refuse(*column, NULL_KEY, Cell::Null));
+                    }
+                    Ok(Bound(ValueRef::Text(text))) if !self.table.utf8 && std::str::from_utf8(text).is_err() => {
+                        return Err(self.table.refuse(*column, UTF_16, changes.cell(row, *column)));
                     }
                     Ok(bound) => stmt.raw_bind_parameter(i + 1, bound).map_err(|e| refused(self.table, e))?,
                     Err(reason) => return Err(self.table.refuse(*column, reason, changes.cell(row, *column))),
@@ -341,5 +375,8 @@ fn bind(
         return Err(table.refuse(column, NULL_KEY, cell));
     }
     let bound = types::stored(cell, affinity, scratch).map_err(|reason| table.refuse(column, reason, cell))?;
+    if matches!(cell, Cell::BadText(_)) && !table.utf8 {
+        return Err(table.refuse(column, UTF_16, cell));
+    }
     stmt.raw_bind_parameter(place, bound).map_err(|e| refused(table, e))
 }

@@ -196,6 +196,19 @@ fn indexes(conn: &Connection, schema: &mut TableSchema) -> rusqlite::Result<()> 
     Ok(())
 }
 
+/// A table's name as its own CREATE statement spells it: references may spell it in another case.
+fn spelled(conn: &Connection, name: String) -> rusqlite::Result<String> {
+    let sql = "SELECT name FROM pragma_table_list(?1) WHERE schema = 'main'";
+    let own = conn.prepare_cached(sql)?.query_row([&name], |r| r.get(0)).optional()?;
+    Ok(own.unwrap_or(name))
+}
+
+fn column_spelled(conn: &Connection, table: &str, name: String) -> rusqlite::Result<String> {
+    let sql = "SELECT name FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE";
+    let own = conn.prepare_cached(sql)?.query_row([table, &name], |r| r.get(0)).optional()?;
+    Ok(own.unwrap_or(name))
+}
+
 fn foreign_keys(conn: &Connection, schema: &TableSchema) -> rusqlite::Result<Vec<ForeignKey>> {
     let mut stmt = conn.prepare_cached(
         "SELECT id, \"table\", \"from\", \"to\", on_update, on_delete FROM pragma_foreign_key_list(?1) ORDER BY id, seq",
@@ -207,7 +220,7 @@ fn foreign_keys(conn: &Connection, schema: &TableSchema) -> rusqlite::Result<Vec
             Ok(Some(row.get::<_, String>(i)?).filter(|a| a != "NO ACTION"))
         };
         let (on_update, on_delete) = (action(4)?, action(5)?);
-        let to: String = row.get(1)?;
+        let to = spelled(conn, row.get(1)?)?;
         let key = keys.entry(row.get(0)?).or_insert_with(|| ForeignKey {
             columns: Vec::new(),
             to: TableName::bare(&to),
@@ -217,7 +230,9 @@ fn foreign_keys(conn: &Connection, schema: &TableSchema) -> rusqlite::Result<Vec
         });
         let from: String = row.get(2)?;
         key.columns.extend(schema.columns.iter().position(|c| c.name.eq_ignore_ascii_case(&from)));
-        key.to_columns.extend(row.get::<_, Option<String>>(3)?);
+        if let Some(column) = row.get::<_, Option<String>>(3)? {
+            key.to_columns.push(column_spelled(conn, &to, column)?);
+        }
     }
     // SQLite lists the last one first.
     Ok(keys.into_values().rev().collect())
@@ -258,6 +273,17 @@ pub fn other_unique(conn: &Connection, table: &TableSchema, key: &[&str]) -> Res
         Ok(!primary.is_empty() && primary != key)
     };
     other().map_err(|e| failed(e, "cannot read the indexes").at("table", table.name.to_string()))
+}
+
+/// Whether the database keeps text in UTF-8.
+pub fn is_utf8(conn: &Connection) -> Result<bool> {
+    let encoding = conn.query_row("PRAGMA encoding", [], |r| r.get::<_, String>(0));
+    encoding.map(|e| e == "UTF-8").map_err(|e| failed(e, "cannot read the encoding"))
+}
+
+/// A number that changes whenever anybody changes the schema.
+pub fn schema_version(conn: &Connection) -> Result<i64> {
+    conn.query_row("PRAGMA schema_version", [], |r| r.get(0)).map_err(|e| failed(e, "cannot read the schema's version"))
 }
 
 /// The option of a table whose rowids are never used twice.

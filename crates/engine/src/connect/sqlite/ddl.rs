@@ -59,7 +59,12 @@ fn plan_table(conn: Option<&Connection>, table: &TableSchema, texts: &Texts, pla
     let mut misfit = |reason: String| plan.misfits.push(Misfit { table: table.name.to_string(), reason });
     match (there, conn) {
         (Some((own, kind)), Some(conn)) if kind == "table" => {
-            let existing = catalog::table_schema(conn, &own, texts)?;
+            let mut existing = catalog::table_schema(conn, &own, texts)?;
+            if catalog::is_rowid_alias(&existing) {
+                // SQLite numbers rows by itself where no value comes.
+                let alias = existing.key.first().copied().and_then(|c| existing.columns.get_mut(c));
+                alias.filter(|c| table.position(&c.name).is_none()).into_iter().for_each(|c| c.nullable = true);
+            }
             table.misfits(&existing).into_iter().for_each(&mut misfit);
             if !existing.triggers.is_empty() {
                 plan.notices.push(format!(
@@ -73,8 +78,11 @@ fn plan_table(conn: Option<&Connection>, table: &TableSchema, texts: &Texts, pla
             misfit(format!("{own} is a {kind} at the sink, not a table of its own rows"));
         }
         (None, _) => {
-            plan.statements.push(create_table(table));
-            plan.statements.extend(create_indexes(table));
+            let create = [create_table(table)].into_iter().chain(create_indexes(table)).collect::<Vec<_>>();
+            if let Some(reason) = creation_problem(conn, table, &create) {
+                misfit(reason);
+            }
+            plan.statements.extend(create);
             let foreign = table.columns.iter().filter(|c| c.collation.is_some() && known_collation(c).is_none());
             let foreign =
                 foreign.map(|c| format!("the collation of column {}, which only its own program knows", c.name));
@@ -84,6 +92,20 @@ fn plan_table(conn: Option<&Connection>, table: &TableSchema, texts: &Texts, pla
         }
     }
     Ok(())
+}
+
+/// Why these statements would fail: tried in memory, and by the names that the sink has already.
+fn creation_problem(conn: Option<&Connection>, table: &TableSchema, create: &[String]) -> Option<String> {
+    let tried = Connection::open_in_memory().and_then(|memory| memory.execute_batch(&create.join(";")));
+    if let Err(e) = tried {
+        return Some(format!("the table cannot be created at the sink: {e}"));
+    }
+    let taken = |name: &&str| {
+        let sql = "SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE";
+        conn.is_some_and(|conn| conn.prepare_cached(sql).and_then(|mut stmt| stmt.exists([name])).unwrap_or(false))
+    };
+    let name = table.indexes.iter().filter_map(|i| i.name.as_deref()).find(taken)?;
+    Some(format!("the sink has something called {name} already, which is the name of an index of this table"))
 }
 
 /// The column's collation, if every SQLite has it.
@@ -158,9 +180,38 @@ pub fn create_table(table: &TableSchema) -> String {
 /// A declared type as SQL takes it: known ones as they are, others quoted, since they may hold anything.
 fn as_type(table: &TableSchema, native: &str) -> String {
     let known = types::logical(native) != LogicalType::Any;
-    let plain = native.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ' | '(' | ')' | ','));
+    let plain = is_plain_type(native);
     let strict = table.options.iter().any(|o| o == "STRICT");
     if native.is_empty() || strict || known && plain { native.to_owned() } else { quoted(native) }
+}
+
+/// Whether a declared type is words, then at most numbers in brackets. Anything else could be read as more than a type.
+fn is_plain_type(native: &str) -> bool {
+    let (words, numbers) = match native.split_once('(') {
+        Some((words, rest)) => match rest.strip_suffix(')') {
+            Some(numbers) => (words, Some(numbers)),
+            None => return false,
+        },
+        None => (native, None),
+    };
+    let word =
+        |w: &str| w.starts_with(|c: char| c.is_ascii_alphabetic()) && w.chars().all(|c| c.is_ascii_alphanumeric());
+    let number = |n: &str| !n.trim().is_empty() && n.trim().bytes().all(|b| b.is_ascii_digit());
+    let keyword = [
+        "AS",
+        "GENERATED",
+        "UNIQUE",
+        "CHECK",
+        "DEFAULT",
+        "COLLATE",
+        "PRIMARY",
+        "REFERENCES",
+        "NOT",
+        "NULL",
+        "CONSTRAINT",
+    ];
+    words.split_whitespace().all(|w| word(w) && !keyword.iter().any(|k| k.eq_ignore_ascii_case(w)))
+        && numbers.is_none_or(|n| n.split(',').all(number))
 }
 
 /// As SQLite compares names, without regard to ASCII case.

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use syncline_model::pattern::Selection;
 use syncline_model::{Error, ErrorKind, Position, Result};
@@ -43,8 +44,15 @@ impl Sqlite {
         Self { path: path.into() }
     }
 
-    /// The file's absolute name, with links followed as far as they exist.
+    /// Which file this is, by whatever name: drive, number and birth. A file that is put in its place is another one. Its
+    /// absolute name where there is no file yet, or the system does not tell.
     fn identity(&self) -> String {
+        #[cfg(unix)]
+        if let Ok(file) = self.path.metadata() {
+            use std::os::unix::fs::MetadataExt as _;
+            let born = file.created().ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
+            return format!("sqlite:{:x}-{:x}-{:x}", file.dev(), file.ino(), born.map_or(0, |b| b.as_nanos()));
+        }
         let path = self.path.canonicalize().or_else(|_| {
             let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             folder.canonicalize().map(|folder| folder.join(self.path.file_name().unwrap_or_default()))
@@ -69,6 +77,8 @@ impl Sqlite {
         let opened = |flags| -> rusqlite::Result<Connection> {
             let conn = Connection::open_with_flags(&self.path, flags)?;
             conn.busy_timeout(BUSY_TIMEOUT)?;
+            // Else a column that was renamed meanwhile would be read as a text that says its old name.
+            conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
             conn.set_prepared_statement_cache_capacity(256);
             // The first read tells whether this is a database at all.
             conn.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
@@ -243,6 +253,7 @@ fn failed(e: rusqlite::Error, what: &str) -> Error {
         Some(C::SystemIoFailure) => ErrorKind::Unreachable,
         // A statement that no longer fits the schema: a table or column was changed meanwhile.
         Some(C::Unknown | C::SchemaChanged) => ErrorKind::Schema,
+        None if matches!(e, rusqlite::Error::SqlInputError { .. }) => ErrorKind::Schema,
         _ => ErrorKind::Bug,
     };
     // Its own cause would say the same again with a number.

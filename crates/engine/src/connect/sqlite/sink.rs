@@ -1,7 +1,7 @@
 //! Writing into SQLite: a unit is one transaction of DDL, rows, position and epoch (I2, I3).
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Statement, config::DbConfig};
@@ -26,6 +26,8 @@ struct State {
     /// Whether the lane has a position that somebody may want to continue from.
     has_position: bool,
     tables: HashMap<TableName, TableSink>,
+    /// The schema's version when the tables were last looked at.
+    schema_version: i64,
 }
 
 impl Writer {
@@ -45,19 +47,23 @@ impl Writer {
             tables.insert(schema.name.clone(), TableSink::open(&conn, schema)?);
         }
         let has_position = lease.position.is_some();
-        let state = State { conn, spec, epoch: lease.epoch, in_unit: false, has_position, tables };
+        let schema_version = catalog::schema_version(&conn)?;
+        let epoch = lease.epoch;
+        let state = State { conn, spec, epoch, in_unit: false, has_position, tables, schema_version };
         Ok(Self { lease, state })
     }
 }
 
 fn take(conn: &Connection, spec: &WriteSpec) -> rusqlite::Result<Lease> {
-    // An epoch is never used twice, though a finished copy takes its row away: the first one is the time in ms. Else
-    // who slept since would take a later copy's lease for its own (F09).
+    // An epoch is never used twice, though a finished copy takes its row away: the first one is the time in µs, which
+    // outruns any counting up. Else who slept since would take a later copy's lease for its own (F09).
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let first_epoch = i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX);
     conn.execute(
         "INSERT INTO syncline_position (job, epoch, owner, changed_at) \
-         VALUES (?1, CAST(unixepoch('subsec') * 1000 AS INTEGER), ?2, strftime('%Y-%m-%dT%H:%M:%fZ')) \
+         VALUES (?1, ?3, ?2, strftime('%Y-%m-%dT%H:%M:%fZ')) \
          ON CONFLICT (job) DO UPDATE SET epoch = epoch + 1, owner = excluded.owner, changed_at = excluded.changed_at",
-        (&spec.lane.0, &spec.owner),
+        (&spec.lane.0, &spec.owner, first_epoch),
     )?;
     if spec.restart {
         conn.execute("UPDATE syncline_position SET layout = NULL, position = NULL WHERE job = ?1", [&spec.lane.0])?;
@@ -137,11 +143,16 @@ impl State {
                 return Err(other.map_or_else(|e| if gone { fenced() } else { cannot(e) }, |_| fenced()));
             }
         }
-        // What a unit that was taken back created is not there.
-        for table in self.tables.values_mut() {
-            table.begin(&self.conn)?;
-        }
         self.in_unit = true;
+        let version = catalog::schema_version(&self.conn)?;
+        for table in self.tables.values_mut() {
+            // What a unit that was taken back created is not there.
+            table.begin(&self.conn)?;
+            if version != self.schema_version {
+                table.look_again(&self.conn)?;
+            }
+        }
+        self.schema_version = version;
         Ok(())
     }
 
@@ -197,6 +208,7 @@ impl State {
         // I2: data, position and epoch become durable here, together.
         self.conn.execute_batch("COMMIT").map_err(cannot)?;
         (self.in_unit, self.has_position) = (false, true);
+        self.schema_version = catalog::schema_version(&self.conn)?;
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use syncline_model::change::TableBuilder;
 use syncline_model::{ChangeBatch, Column, Error, ErrorKind, LogicalType, Position, Result, TableSchema};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{failed, quoted, types};
+use super::{catalog, failed, quoted, types};
 use crate::capture::snapshot;
 use crate::connector::{Budget, Read, ReadOrder, ReadSpec, Source};
 
@@ -34,6 +34,9 @@ impl Snapshot {
         let (_, tables) = snapshot::remaining(at.as_ref(), &spec.tables)?;
         conn.execute_batch("PRAGMA query_only = 1; BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1")
             .map_err(|e| failed(e, "cannot begin a snapshot"))?;
+        for table in &tables {
+            same_as_described(&conn, table)?;
+        }
         let collation = by_bytes(&conn).map_err(|e| failed(e, "cannot sort by bytes"))?;
         let (to_reader, batches) = mpsc::channel(1);
         let (budget, budget_now) = watch::channel(0);
@@ -133,6 +136,22 @@ impl Reader {
                 return Ok(true);
             }
         }
+    }
+}
+
+/// Refuses a table whose columns are no longer what they were when it was described (F88).
+fn same_as_described(conn: &Connection, table: &TableSchema) -> Result<()> {
+    if catalog::kind_of(conn, &table.name.name)?.is_none() {
+        return Err(Error::new(ErrorKind::Schema, "the table is no longer there").at("table", table.name.to_string()));
+    }
+    let now = catalog::structure(conn, &table.name.name)?;
+    let same = |c: &&Column| now.columns.iter().any(|n| n.name == c.name && n.native == c.native);
+    match table.columns.iter().find(|c| !same(c)) {
+        None => Ok(()),
+        Some(column) => Err(Error::new(ErrorKind::Schema, "the table was changed while the job began")
+            .at("table", table.name.to_string())
+            .at("column", &*column.name)
+            .hint("run the same command again")),
     }
 }
 
