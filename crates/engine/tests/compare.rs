@@ -24,7 +24,7 @@ async fn compared(a: &Arc<dyn Connector>, b: &Arc<dyn Connector>, bytes_max: usi
         listed_max: usize::MAX,
         budget: budget(bytes_max),
     };
-    compare(&what, &Compared::default()).await
+    compare(&what, &Compared::default()).await.map(|found| found.tables)
 }
 
 /// Key to what stands under it.

@@ -182,7 +182,7 @@ impl<'a> Cell<'a> {
         out.push_str(&String::from_utf8_lossy(&bytes));
         if matches!(self, Self::TimestampTz(_)) {
             // Sorts before a fraction, so that the text order is the time order.
-            out.push_str("+00");
+            out.push_str("+00:00");
         }
     }
 
@@ -319,6 +319,43 @@ impl<'a> Cell<'a> {
         })
     }
 
+    /// Orders by what the cells are worth: as [`Cell::cmp`], but cells that differ in kind alone (`1` and `1.0`, and
+    /// `-0.0` and `0.0`) are equal.
+    #[must_use]
+    pub fn cmp_value(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Float(a), Self::Float(b)) => a.partial_cmp(b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan())),
+            _ if self.kind() == other.kind() => self.cmp(other),
+            _ => self.cmp_unlike(other),
+        }
+    }
+
+    /// Orders keys of several cells as databases sort them: all cells by value first, and only keys that are equal
+    /// in all of them by [`Cell::cmp`]. Comparing cell by cell would put `(1, 'b')` before `(1.0, 'a')`.
+    pub fn cmp_keys<'b>(a: impl Iterator<Item = Cell<'b>>, b: impl Iterator<Item = Cell<'b>>) -> Ordering {
+        let mut tie = Ordering::Equal;
+        for (x, y) in a.zip(b) {
+            let by_value = x.cmp_value(&y);
+            if by_value != Ordering::Equal {
+                return by_value;
+            }
+            // Equal values of one kind are equal cells, but for the two zeros.
+            if tie == Ordering::Equal && (x.kind() != y.kind() || matches!(x, Cell::Float(_))) {
+                tie = x.cmp(&y);
+            }
+        }
+        tie
+    }
+
+    /// Orders two cells of unlike kinds by value.
+    fn cmp_unlike(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank()).then_with(|| match self.rank() {
+            1 => self.cmp_numbers(other),
+            3 => self.text_bytes().cmp(&other.text_bytes()),
+            _ => Ordering::Equal,
+        })
+    }
+
     fn text_bytes(&self) -> Vec<u8> {
         if let Self::BadText(bytes) = *self {
             return bytes.to_vec();
@@ -356,15 +393,7 @@ impl Ord for Cell<'_> {
             (Self::Float(a), Self::Float(b)) => {
                 f64::from_bits(canonical_bits(*a)).total_cmp(&f64::from_bits(canonical_bits(*b)))
             }
-            _ => self
-                .rank()
-                .cmp(&other.rank())
-                .then_with(|| match self.rank() {
-                    1 => self.cmp_numbers(other),
-                    3 => self.text_bytes().cmp(&other.text_bytes()),
-                    _ => Ordering::Equal,
-                })
-                .then_with(|| self.kind().cmp(&other.kind())),
+            _ => self.cmp_unlike(other).then_with(|| self.kind().cmp(&other.kind())),
         }
     }
 }

@@ -321,7 +321,10 @@ impl TableSchema {
             if there.generated {
                 // A value that the source computes too is the same value; any other would be lost in silence (I10).
                 if !column.generated {
-                    found.push(format!("the sink computes column {} by itself and would not keep its value", column.name));
+                    found.push(format!(
+                        "the sink computes column {} by itself and would not keep its value",
+                        column.name
+                    ));
                 }
                 continue;
             }

@@ -11,7 +11,7 @@ use syncline_model::{Cell, CellBuf, Result};
 
 use super::output::{counted, grouped};
 use super::{Context, Outcome, TableArgs};
-use crate::compare::{Compared, Comparison, Difference, Kind, TableResult};
+use crate::compare::{Compared, Comparison, Difference, Found, Kind, TableResult};
 use crate::connector::Budget;
 
 #[derive(Debug, Args)]
@@ -40,65 +40,77 @@ pub async fn compare(context: &Context, args: CompareArgs) -> Result<Outcome> {
     let compared = Arc::new(Compared::default());
     let watcher = context.out.talks().then(|| tokio::spawn(watch(context.out, compared.clone())));
     let began = Instant::now();
-    let results = crate::compare::compare(&what, &compared).await;
+    let found = crate::compare::compare(&what, &compared).await;
     if let Some(watcher) = watcher {
         watcher.abort();
     }
-    let results = results?;
-    context.out.document(&document(&what, &results));
-    Ok(conclude(context, &what, &results, began.elapsed()))
+    let found = found?;
+    context.out.document(&document(&what, &found));
+    Ok(conclude(context, &what, &found, began.elapsed()))
 }
 
 /// Prints the result and says how it ended.
-pub fn conclude(context: &Context, what: &Comparison, results: &[TableResult], took: Duration) -> Outcome {
-    let out = context.out;
+pub fn conclude(context: &Context, what: &Comparison, found: &Found, took: Duration) -> Outcome {
+    let results = &found.tables;
     for result in results.iter().filter(|r| !r.is_equal()) {
         show_different(context, what, result);
     }
+    found.notices.iter().for_each(|n| line(context, &format!("note: {n}")));
     let rows: u64 = results.iter().map(|r| r.rows_a.max(r.rows_b)).sum();
     let different = results.iter().filter(|r| !r.is_equal()).count() as u64;
     let of =
         format!("{}, {} in {:.2} s", counted(results.len() as u64, "table"), counted(rows, "row"), took.as_secs_f64());
     if different == 0 {
-        out.line(format!("equal: {of}"));
+        line(context, &format!("equal: {of}"));
         return Outcome::Done;
     }
-    out.line(format!("different: {} of {of}", grouped(different)));
+    line(context, &format!("different: {} of {of}", grouped(different)));
     Outcome::Different
 }
 
+/// A line of the result. What a database calls its tables, and what stands in its keys, must not reach the terminal as
+/// commands to it.
+fn line(context: &Context, text: &str) {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            plain.extend(c.escape_debug());
+        } else {
+            plain.push(c);
+        }
+    }
+    context.out.line(plain);
+}
+
 fn show_different(context: &Context, what: &Comparison, result: &TableResult) {
-    let out = context.out;
     let (a, b) = (&what.a.name, &what.b.name);
     if result.key.is_empty() {
         // Only one side has the table; nothing was read.
-        return out.line(format!("{}: {}", result.table, result.structure.join(", ")));
+        return line(context, &format!("{}: {}", result.table, result.structure.join(", ")));
     }
-    out.line(format!(
-        "{}: {} rows in {a}, {} rows in {b}",
-        result.table,
-        grouped(result.rows_a),
-        grouped(result.rows_b)
-    ));
-    result.structure.iter().for_each(|s| out.line(format!("  {s}")));
+    let (rows_a, rows_b) = (grouped(result.rows_a), grouped(result.rows_b));
+    line(context, &format!("{}: {rows_a} rows in {a}, {rows_b} rows in {b}", result.table));
+    result.structure.iter().for_each(|s| line(context, &format!("  {s}")));
     for difference in &result.listed {
         let key = key_text(result, difference);
-        out.line(match &difference.kind {
+        let text = match &difference.kind {
             Kind::OnlyA => format!("  {key}: only in {a}"),
             Kind::OnlyB => format!("  {key}: only in {b}"),
             Kind::Differs(columns) => format!("  {key}: differs in {}", columns.join(", ")),
-        });
+        };
+        line(context, &text);
     }
     let total = result.only_a + result.only_b + result.differ;
     if let Some(more @ 1..) = total.checked_sub(result.listed.len() as u64) {
-        out.line(format!("  and {} more; `--limit {total}` lists all", grouped(more)));
+        line(context, &format!("  and {} more; `--limit {total}` lists all", grouped(more)));
     }
 }
 
-/// `id=7` or `order_id=7, line=2`; text is quoted, so that it cannot be mistaken for anything else.
+/// `id=7` or `order_id=7, line=2`; text is quoted, so that it cannot be mistaken for anything else. After a cell that
+/// was cut its length follows.
 fn key_text(result: &TableResult, difference: &Difference) -> String {
     let mut text = String::new();
-    for (name, cell) in result.key.iter().zip(&difference.key) {
+    for ((name, cell), length) in result.key.iter().zip(&difference.key).zip(&difference.lengths) {
         let separator = if text.is_empty() { "" } else { ", " };
         let _ = match cell.as_cell() {
             Cell::Text(value) => write!(text, "{separator}{name}={value:?}"),
@@ -108,12 +120,23 @@ fn key_text(result: &TableResult, difference: &Difference) -> String {
                 write!(text, "{separator}{name}={value}")
             }
         };
+        text.push_str(&cut(cell, *length));
     }
     text
 }
 
-fn document(what: &Comparison, results: &[TableResult]) -> Value {
-    let tables: Vec<Value> = results
+/// What stands after a cell that was cut.
+fn cut(cell: &CellBuf, length: Option<usize>) -> String {
+    let unit = match cell {
+        CellBuf::Bytes(_) | CellBuf::BadText(_) => "byte",
+        _ => "character",
+    };
+    length.map_or_else(String::new, |length| format!("… ({})", counted(length as u64, unit)))
+}
+
+fn document(what: &Comparison, found: &Found) -> Value {
+    let tables: Vec<Value> = found
+        .tables
         .iter()
         .map(|r| {
             json!({
@@ -133,13 +156,14 @@ fn document(what: &Comparison, results: &[TableResult]) -> Value {
     json!({
         "a": what.a.name,
         "b": what.b.name,
-        "equal": results.iter().all(TableResult::is_equal),
+        "equal": found.is_equal(),
         "tables": tables,
+        "notices": found.notices,
     })
 }
 
 fn difference_fields(difference: &Difference) -> Value {
-    let key: Vec<Value> = difference.key.iter().map(key_value).collect();
+    let key: Vec<Value> = difference.key.iter().zip(&difference.lengths).map(key_value).collect();
     match &difference.kind {
         Kind::OnlyA => json!({ "key": key, "kind": "only_a" }),
         Kind::OnlyB => json!({ "key": key, "kind": "only_b" }),
@@ -149,13 +173,14 @@ fn difference_fields(difference: &Difference) -> Value {
     }
 }
 
-fn key_value(cell: &CellBuf) -> Value {
+fn key_value((cell, length): (&CellBuf, &Option<usize>)) -> Value {
     match cell.as_cell() {
         Cell::Null => Value::Null,
         Cell::Int(v) => v.into(),
-        cell => {
+        plain => {
             let mut text = String::new();
-            cell.format(&mut text);
+            plain.format(&mut text);
+            text.push_str(&cut(cell, *length));
             text.into()
         }
     }

@@ -3,10 +3,14 @@
 use std::cmp::Ordering;
 use std::sync::atomic;
 
-use syncline_model::{CellBuf, Error, ErrorKind, Result, TableChanges};
+use syncline_model::decimal::Decimal;
+use syncline_model::{Cell, CellBuf, Error, ErrorKind, Result, TableChanges};
 
 use super::{Compared, Comparison, Difference, Kind, Pair, TableResult};
 use crate::connector::{Budget, Read, Source};
+
+/// Characters of a text, or bytes of anything else, that a listing keeps of a key's cell.
+const SHOWN_MAX: usize = 200;
 
 /// One side's rows of one table, in key order.
 struct Rows<'s> {
@@ -57,7 +61,9 @@ impl<'s> Rows<'s> {
         }
     }
 
-    /// The database sorted; here is checked that it sorts as we do, and that no key comes twice.
+    /// The database sorted; here is checked that it sorts as we do, and that no key comes twice. Keys are in order
+    /// by value: databases that sort `1` and `1.0` as one do not take both under one unique key, and where they stand
+    /// under a key that only a person called unique, they come in any order.
     fn check_order(&self) -> Result<()> {
         let Some(batch) = &self.batch else { return Ok(()) };
         let wrong = |order: Ordering| match order {
@@ -69,9 +75,9 @@ impl<'s> Rows<'s> {
         };
         for row in 0..batch.rows() {
             let order = match row.checked_sub(1) {
-                Some(before) => batch.key_cells(before).cmp(batch.key_cells(row)),
+                Some(before) => by_value(batch.key_cells(before), batch.key_cells(row)),
                 None => match &self.last_key {
-                    Some(last) => last.iter().map(CellBuf::as_cell).cmp(batch.key_cells(row)),
+                    Some(last) => by_value(last.iter().map(CellBuf::as_cell), batch.key_cells(row)),
                     None => Ordering::Less,
                 },
             };
@@ -114,7 +120,7 @@ pub async fn table(
 fn merge_in_memory(a: &mut Rows<'_>, b: &mut Rows<'_>, result: &mut TableResult, listed_max: usize) {
     loop {
         let order = match (a.here(), b.here()) {
-            (Some((x, i)), Some((y, j))) => x.key_cells(i).cmp(y.key_cells(j)),
+            (Some((x, i)), Some((y, j))) => Cell::cmp_keys(x.key_cells(i), y.key_cells(j)),
             (Some(_), None) if b.ends => Ordering::Less,
             (None, Some(_)) if a.ends => Ordering::Greater,
             _ => return,
@@ -139,12 +145,45 @@ fn merge_in_memory(a: &mut Rows<'_>, b: &mut Rows<'_>, result: &mut TableResult,
         if let Some((changes, row, kind)) = found
             && result.listed.len() < listed_max
         {
-            let key = changes.key_cells(row).map(|c| c.to_owned()).collect();
-            result.listed.push(Difference { key, kind });
+            let (key, lengths) = changes.key_cells(row).map(shortened).unzip();
+            result.listed.push(Difference { key, lengths, kind });
         }
         a.row += usize::from(order != Ordering::Greater);
         b.row += usize::from(order != Ordering::Less);
     }
+}
+
+fn by_value<'c>(a: impl Iterator<Item = Cell<'c>>, b: impl Iterator<Item = Cell<'c>>) -> Ordering {
+    a.zip(b).map(|(x, y)| x.cmp_value(&y)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+/// The cell as a listing keeps it, and its length if that was cut: one key may be larger than memory allows for many
+/// (I13).
+fn shortened(cell: Cell<'_>) -> (CellBuf, Option<usize>) {
+    let characters = |text: &str| text.char_indices().nth(SHOWN_MAX).and_then(|(at, _)| text.get(..at)).map(str::to_owned);
+    match cell {
+        Cell::Text(text) => {
+            if let Some(start) = characters(text) {
+                return (CellBuf::Text(start.into()), Some(text.chars().count()));
+            }
+        }
+        Cell::Decimal(Decimal::Text(text)) => {
+            if let Some(start) = characters(text) {
+                return (CellBuf::Decimal(start.trim_end_matches('.').into()), Some(text.len()));
+            }
+        }
+        Cell::Bytes(bytes) | Cell::BadText(bytes) => {
+            if let Some((start, [_, ..])) = bytes.split_at_checked(SHOWN_MAX) {
+                let start = match cell {
+                    Cell::Bytes(_) => CellBuf::Bytes(start.into()),
+                    _ => CellBuf::BadText(start.into()),
+                };
+                return (start, Some(bytes.len()));
+            }
+        }
+        _ => {}
+    }
+    (cell.to_owned(), None)
 }
 
 fn same_row(x: &TableChanges, i: usize, y: &TableChanges, j: usize) -> bool {

@@ -14,7 +14,7 @@ use syncline_model::mapping::{Mapping, Rule};
 use syncline_model::pattern::{Pattern, Selection, unmatched};
 use syncline_model::{CellBuf, Error, ErrorKind, LogicalType, Result, TableName, TableSchema};
 
-use crate::connector::{Budget, ReadOrder, ReadSpec, Source};
+use crate::connector::{Budget, Description, ReadOrder, ReadSpec, Source};
 use crate::job::Endpoint;
 use crate::job::prepare::rule_for;
 
@@ -49,8 +49,10 @@ pub enum Kind {
 /// One row that is not the same on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Its key.
+    /// Its key; long cells are cut.
     pub key: Vec<CellBuf>,
+    /// For each cell of the key that was cut its whole length: characters of text, bytes of anything else.
+    pub lengths: Vec<Option<usize>>,
     /// How it differs.
     pub kind: Kind,
 }
@@ -76,6 +78,23 @@ pub struct TableResult {
     pub listed: Vec<Difference>,
     /// Differences of structure: a table or column that only one side has.
     pub structure: Vec<String>,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Every table of either side, by name.
+    pub tables: Vec<TableResult>,
+    /// What was selected and could not be compared, in words.
+    pub notices: Vec<String>,
+}
+
+impl Found {
+    /// Whether both sides hold the same, as far as they were compared.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.tables.iter().all(TableResult::is_equal)
+    }
 }
 
 impl TableResult {
@@ -122,14 +141,14 @@ struct Pair {
 /// # Errors
 /// [`ErrorKind::NotFound`] for a table that was named and that neither side has, [`ErrorKind::Schema`] for a table
 /// without a key, and what reading gives.
-pub async fn compare(what: &Comparison, compared: &Compared) -> Result<Vec<TableResult>> {
+pub async fn compare(what: &Comparison, compared: &Compared) -> Result<Found> {
     for side in [&what.a, &what.b] {
         if !side.connector.capabilities().key_order {
             return Err(Error::new(ErrorKind::Unsupported, "this connector cannot be read in key order")
                 .at("connection", &*side.name));
         }
     }
-    let (mut results, pairs) = pair_up(what).await?;
+    let Paired { only_one: mut results, pairs, notices } = pair_up(what).await?;
     let open = |side: &Endpoint, tables: Vec<Arc<TableSchema>>| {
         let connector = side.connector.clone();
         async move { connector.open_source(None, &ReadSpec { tables, order: ReadOrder::Key }).await }
@@ -146,15 +165,24 @@ pub async fn compare(what: &Comparison, compared: &Compared) -> Result<Vec<Table
         results.push(result);
     }
     results.sort_by(|x, y| x.table.cmp(&y.table));
-    Ok(results)
+    Ok(Found { tables: results, notices })
+}
+
+/// The tables of both sides.
+struct Paired {
+    only_one: Vec<TableResult>,
+    pairs: Vec<Pair>,
+    notices: Vec<String>,
 }
 
 /// Finds out which tables both sides have, and in which columns.
-async fn pair_up(what: &Comparison) -> Result<(Vec<TableResult>, Vec<Pair>)> {
+async fn pair_up(what: &Comparison) -> Result<Paired> {
     let (a, b) = tokio::join!(what.a.connector.describe(&what.selection), what.b.connector.describe(&what.selection));
     let (a, b) = (a?, b?);
     let names: BTreeSet<TableName> = a.tables.iter().chain(&b.tables).map(|t| t.name.clone()).collect();
-    let all: Vec<_> = names.iter().cloned().collect();
+    let only_a = kept_by_one(&a, &b);
+    let only_b = kept_by_one(&b, &a);
+    let all: Vec<_> = names.iter().chain(&only_a).chain(&only_b).cloned().collect();
     let known: Vec<_> = a.names.iter().chain(&b.names).cloned().collect();
     let others = what.selection.exclude.iter().chain(what.rules.iter().map(|(pattern, _)| pattern));
     let mut mistakes = what.selection.unmatched(&known, None);
@@ -164,23 +192,41 @@ async fn pair_up(what: &Comparison) -> Result<(Vec<TableResult>, Vec<Pair>)> {
         return Err(Error::new(ErrorKind::NotFound, unmatched.to_string())
             .hint(format!("neither {} nor {} has it", what.a.name, what.b.name)));
     }
-    if names.is_empty() {
+    if all.is_empty() {
         return Err(Error::new(ErrorKind::NotFound, "there is no table to compare on either side"));
     }
     let (mut only_one, mut pairs) = (Vec::new(), Vec::new());
+    let mut only = |name: TableName, side: &str| {
+        let mut result = TableResult::new(name);
+        result.structure.push(format!("only {side} has this table"));
+        only_one.push(result);
+    };
+    for name in only_a {
+        only(name, &what.a.name);
+    }
+    for name in only_b {
+        only(name, &what.b.name);
+    }
     for name in names {
         let find = |side: &[TableSchema]| side.iter().find(|t| t.name == name).cloned();
         match (find(&a.tables), find(&b.tables)) {
             (Some(in_a), Some(in_b)) => pairs.push(pair(what, name, &in_a, &in_b)?),
-            (in_a, _) => {
-                let side = if in_a.is_some() { &what.a.name } else { &what.b.name };
-                let mut result = TableResult::new(name);
-                result.structure.push(format!("only {side} has this table"));
-                only_one.push(result);
-            }
+            (in_a, _) => only(name, if in_a.is_some() { &what.a.name } else { &what.b.name }),
         }
     }
-    Ok((only_one, pairs))
+    let skipped: BTreeSet<_> = a.skipped.iter().chain(&b.skipped).collect();
+    let notices = skipped.into_iter().map(|(name, reason)| format!("not compared: {name}: {reason}")).collect();
+    Ok(Paired { only_one, pairs, notices })
+}
+
+/// What holds rows, is no table that can be read, and is there on one side alone: a virtual table. A view holds none.
+fn kept_by_one(here: &Description, there: &Description) -> Vec<TableName> {
+    let holds_rows = |reason: &str| !reason.starts_with("a view");
+    let kept = |side: &Description, name: &TableName| side.skipped.iter().any(|(n, r)| n == name && holds_rows(r));
+    // An ordinary table of that name on the other side is reported as that side's own.
+    let table = |name: &TableName| there.tables.iter().any(|t| t.name == *name);
+    let names = here.skipped.iter().map(|(name, _)| name);
+    names.filter(|n| kept(here, n) && !kept(there, n) && !table(n)).cloned().collect()
 }
 
 /// Both sides' schemas with the columns that both have, in the order of the first.

@@ -12,7 +12,7 @@ use crate::decimal::Decimal;
 use crate::temporal::{DATE_MAX, DATE_MIN, DAY_US, TIMESTAMP_MAX, TIMESTAMP_MIN};
 
 /// Numbers that sit side by side in the order but are of different kinds, so that ties are common.
-fn number() -> impl Strategy<Value = CellBuf> {
+fn number() -> impl Strategy<Value = CellBuf> + Clone {
     let near = prop_oneof![Just(0i64), Just(1), Just(-1), Just(i64::MAX), Just(i64::MIN), Just(1 << 53), any::<i64>()];
     let float = prop_oneof![
         Just(0.0),
@@ -55,7 +55,7 @@ fn number() -> impl Strategy<Value = CellBuf> {
 }
 
 /// Any canonical cell; texts often look like the dates and times that they are ordered against.
-pub(crate) fn cell() -> impl Strategy<Value = CellBuf> {
+pub(crate) fn cell() -> impl Strategy<Value = CellBuf> + Clone {
     let days = prop_oneof![Just(0), Just(1), Just(DATE_MIN), Just(DATE_MAX), DATE_MIN..=DATE_MAX];
     let time = prop_oneof![Just(0), Just(1), Just(500_000), Just(1_000_000), 0..DAY_US];
     let us = prop_oneof![
@@ -73,6 +73,8 @@ pub(crate) fn cell() -> impl Strategy<Value = CellBuf> {
         Just("1970-01-01 00:00:00".to_owned()),
         Just("00:00:00.500".to_owned()),
         Just("1970-01-01 00:00:00+00".to_owned()),
+        Just("1970-01-01 00:00:00+0000".to_owned()),
+        Just("1970-01-01 00:00:00+00:00".to_owned()),
     ];
     let bytes = || prop::collection::vec(any::<u8>(), 0..6);
     prop_oneof![
@@ -96,6 +98,16 @@ fn bytes(cell: &CellBuf) -> Vec<u8> {
     let mut out = Vec::new();
     cell.as_cell().canonical_bytes(&mut out);
     out
+}
+
+fn two(of: impl Strategy<Value = CellBuf> + Clone) -> impl Strategy<Value = Vec<CellBuf>> {
+    let small = prop_oneof![Just(Cell::Int(1)), Just(Cell::Float(1.0)), Just(Cell::Bool(true)), Just(Cell::Int(2))];
+    let near = (small.clone(), small).prop_map(|(a, b)| vec![CellBuf::Plain(a), CellBuf::Plain(b)]);
+    prop_oneof![near, (of.clone(), of).prop_map(|(a, b)| vec![a, b])]
+}
+
+fn cmp_keys(a: &[CellBuf], b: &[CellBuf]) -> Ordering {
+    Cell::cmp_keys(a.iter().map(CellBuf::as_cell), b.iter().map(CellBuf::as_cell))
 }
 
 fn hash(cell: &CellBuf) -> u64 {
@@ -125,6 +137,28 @@ proptest! {
         if a == b {
             prop_assert_eq!(a.cmp(&c), b.cmp(&c));
         }
+    }
+
+    #[test]
+    fn values_sort_as_cells_do_but_for_ties((a, b, c) in prop_oneof![(cell(), cell(), cell()), (number(), number(), number())]) {
+        let by_value = |x: &CellBuf, y: &CellBuf| x.as_cell().cmp_value(&y.as_cell());
+        prop_assert!(by_value(&a, &b) == Ordering::Equal || by_value(&a, &b) == a.cmp(&b));
+        prop_assert_eq!(by_value(&a, &b), by_value(&b, &a).reverse());
+        if by_value(&a, &b) == Ordering::Equal {
+            prop_assert_eq!(by_value(&a, &c), by_value(&b, &c));
+        }
+    }
+
+    #[test]
+    fn keys_have_one_order((a, b, c) in prop_oneof![
+        (two(number()), two(number()), two(number())), (two(cell()), two(cell()), two(cell())),
+    ]) {
+        prop_assert_eq!(cmp_keys(&a, &b), cmp_keys(&b, &a).reverse());
+        prop_assert_eq!(cmp_keys(&a, &b) == Ordering::Equal, a == b);
+        let mut three = [&a, &b, &c];
+        three.sort_by(|x, y| cmp_keys(x, y));
+        prop_assert!(cmp_keys(three[0], three[1]).is_le() && cmp_keys(three[1], three[2]).is_le());
+        prop_assert!(cmp_keys(three[0], three[2]).is_le());
     }
 
     #[test]
@@ -161,6 +195,23 @@ fn what_must_stay_apart_stays_apart_and_what_is_one_is_one() {
     assert!(CellBuf::from((1 << 53) + 1) > float(9_007_199_254_740_992.0));
     assert!(float(0.1) > CellBuf::Decimal("0.1".into()));
     assert!(float(f64::NAN) > float(f64::INFINITY) && float(f64::INFINITY) > CellBuf::Decimal("9".repeat(400).into()));
+}
+
+#[test]
+fn keys_sort_by_all_values_before_any_kind() {
+    let key = |a: Cell<'static>, b: &str| vec![CellBuf::Plain(a), CellBuf::from(b)];
+    let rising = [
+        key(Cell::Int(1), "a"),
+        key(Cell::Float(1.0), "a"),
+        key(Cell::Int(1), "b"),
+        key(Cell::Float(1.0), "b"),
+        key(Cell::Bool(false), "c"),
+    ];
+    assert!(rising[..4].is_sorted_by(|a, b| cmp_keys(a, b).is_lt()));
+    assert!(cmp_keys(&rising[4], &rising[0]).is_lt());
+    assert_eq!(Cell::Float(-0.0).cmp_value(&Cell::Float(0.0)), Ordering::Equal);
+    assert_eq!(Cell::Float(f64::NAN).cmp_value(&Cell::Float(f64::INFINITY)), Ordering::Greater);
+    assert_eq!(Cell::Float(f64::NAN).cmp_value(&Cell::Float(-f64::NAN)), Ordering::Equal);
 }
 
 /// As SQLite sorts its storage classes; dates stand among the texts that look like them.
@@ -246,7 +297,7 @@ fn the_text_form_of_every_kind() {
     a date: 0001-01-01
     a time: 00:00:01.500
     a timestamp: 9999-12-31 23:59:59.999999
-    a timestamptz: 1969-12-31 23:59:59.999999+00
+    a timestamptz: 1969-12-31 23:59:59.999999+00:00
     an interval: 1 months -2 days 3 us
     a uuid: 1f1f1f1f-1f1f-1f1f-1f1f-1f1f1f1f1f1f
     ");

@@ -194,6 +194,8 @@ impl Connector for Sqlite {
             let conn = self.open(Access::Write)?;
             // Asks for the right to write now, before anything is read.
             conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(|e| failed(e, "cannot write to the database"))?;
+            // Seen as of one moment, though others may be creating tables.
+            conn.execute_batch("BEGIN").map_err(|e| failed(e, "cannot read the database"))?;
             Ok(WritePlan { identity, ..ddl::plan(Some(&conn), spec)? })
         })
     }

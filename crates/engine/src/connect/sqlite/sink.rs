@@ -137,9 +137,10 @@ impl State {
         match there {
             Ok(Some(there)) if epoch == self.epoch && there == epoch.0 => {}
             other => {
+                // Who took over may have finished, and taken the table away. Asked before others can bring it back.
+                let gone = catalog::kind_of(&self.conn, "syncline_position");
                 let _ = self.conn.execute_batch("ROLLBACK");
-                // Who took over may have finished, and taken the table away.
-                let gone = catalog::kind_of(&self.conn, "syncline_position")?.is_none();
+                let gone = gone?.is_none();
                 return Err(other.map_or_else(|e| if gone { fenced() } else { cannot(e) }, |_| fenced()));
             }
         }
@@ -226,24 +227,32 @@ impl State {
             }
         }
         if self.spec.once {
-            self.remove_trace().map_err(cannot)?;
+            if !self.remove_trace().map_err(cannot)? {
+                return Err(fenced());
+            }
             // There is nothing left to put away.
             self.has_position = true;
         }
         Ok(report)
     }
 
-    /// A one-time copy leaves nothing of ours behind.
-    fn remove_trace(&self) -> rusqlite::Result<()> {
+    /// A one-time copy leaves nothing of ours behind; false if the lane is no longer ours.
+    fn remove_trace(&self) -> rusqlite::Result<bool> {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
-        self.conn.execute(
+        let there = "SELECT 1 FROM sqlite_schema WHERE name = 'syncline_position'";
+        if !self.conn.prepare_cached(there)?.exists([])? {
+            self.conn.execute_batch("ROLLBACK")?;
+            return Ok(false);
+        }
+        let ours = self.conn.execute(
             "DELETE FROM syncline_position WHERE job = ?1 AND epoch = ?2",
             (&self.spec.lane.0, self.epoch.0),
         )?;
         if !self.conn.query_row("SELECT EXISTS (SELECT 1 FROM syncline_position)", [], |r| r.get::<_, bool>(0))? {
             self.conn.execute_batch("DROP TABLE syncline_position")?;
         }
-        self.conn.execute_batch("COMMIT")
+        self.conn.execute_batch("COMMIT")?;
+        Ok(ours == 1)
     }
 }
 

@@ -170,11 +170,9 @@ fn select(table: &TableSchema, order: ReadOrder, collation: &str) -> String {
     let columns: Vec<_> = table.columns.iter().map(|c| quoted(&c.name)).collect();
     let mut sql = format!("SELECT {} FROM main.{}", columns.join(", "), quoted(&table.name.name));
     if order == ReadOrder::Key {
-        let by_bytes = |c: &Column| match c.logical {
-            // Without the collation's name, so that the rowid's own order serves. (Text fits into any column.)
-            LogicalType::Int { .. } if c.collation.is_none() => quoted(&c.name),
-            _ => format!("{} COLLATE {collation}", quoted(&c.name)),
-        };
+        // Of integers too: text fits into any column. Where the column is the rowid, SQLite passes over the collation
+        // and the rowid's own order serves.
+        let by_bytes = |c: &Column| format!("{} COLLATE {collation}", quoted(&c.name));
         let key: Vec<_> = table.key_columns().map(by_bytes).collect();
         sql.push_str(&format!(" ORDER BY {}", key.join(", ")));
     }
