@@ -254,7 +254,7 @@ async fn listing_ends_where_it_should_and_counting_does_not() {
         budget: budget(50),
     };
     let results = compare(&what, &Compared::default()).await.unwrap();
-    assert_eq!((results[0].only_a, results[0].listed.len()), (30, 3));
+    assert_eq!((results.tables[0].only_a, results.tables[0].listed.len()), (30, 3));
 }
 
 #[tokio::test]
