@@ -160,7 +160,8 @@ fn by_value<'c>(a: impl Iterator<Item = Cell<'c>>, b: impl Iterator<Item = Cell<
 /// The cell as a listing keeps it, and its length if that was cut: one key may be larger than memory allows for many
 /// (I13).
 fn shortened(cell: Cell<'_>) -> (CellBuf, Option<usize>) {
-    let characters = |text: &str| text.char_indices().nth(SHOWN_MAX).and_then(|(at, _)| text.get(..at)).map(str::to_owned);
+    let characters =
+        |text: &str| text.char_indices().nth(SHOWN_MAX).and_then(|(at, _)| text.get(..at)).map(str::to_owned);
     match cell {
         Cell::Text(text) => {
             if let Some(start) = characters(text) {
