@@ -35,22 +35,13 @@ use syncline_model::{ChangeBatch, Epoch, Position, Result, TableName, TableSchem
 pub struct Capabilities {
     /// Gives snapshots.
     pub snapshot: bool,
-    /// Gives changes as they happen.
-    pub stream: bool,
     /// Reads a snapshot in key order, by the order of [`syncline_model::Cell`]; `compare` needs it.
     pub key_order: bool,
     /// Takes changes.
     pub sink: bool,
-    /// A unit is one transaction. Without it, a crash can leave a unit half applied, and `check` says so (I3).
-    pub transactions: bool,
-    /// The position commits with the data (I2).
-    pub position_in_transaction: bool,
-    /// Creates missing tables.
-    pub creates_tables: bool,
-    /// Applies updates, key changes and deletes, not only rows.
-    pub changes: bool,
-    /// Holds any value in any column, like SQLite.
-    pub any_type: bool,
+    /// A table that a unit creates goes when the unit is taken back. Without it (MariaDB) an empty table remains, and the
+    /// lane's next run knows it for its own.
+    pub transactional_ddl: bool,
 }
 
 /// One database, drive, broker or set of files.

@@ -203,6 +203,9 @@ pub struct Column {
     pub generated: bool,
     /// Collation, where it is not plain byte order.
     pub collation: Option<String>,
+    /// Whether the database numbers rows by itself where no value comes: identity, serial, `AUTO_INCREMENT`, the alias
+    /// of SQLite's rowid.
+    pub numbered: bool,
     /// Default expression in its own brand's words; used again only by a sink of the same brand.
     pub default: Option<String>,
 }
@@ -218,6 +221,7 @@ impl Column {
             nullable: true,
             generated: false,
             collation: None,
+            numbered: false,
             default: None,
         }
     }
@@ -341,7 +345,8 @@ impl TableSchema {
             }
         }
         for there in &sink.columns {
-            if self.position(&there.name).is_none() && !there.nullable && there.default.is_none() && !there.generated {
+            let by_itself = there.nullable || there.default.is_some() || there.generated || there.numbered;
+            if self.position(&there.name).is_none() && !by_itself {
                 found.push(format!("the sink's column {} needs a value that the source does not have", there.name));
             }
         }

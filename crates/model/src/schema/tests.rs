@@ -133,6 +133,7 @@ fn what_fits_has_no_misfits() {
     };
     assert_eq!(misfits(|s| s.columns.push(filled(Some("0"), false))), "");
     assert_eq!(misfits(|s| s.columns.push(filled(None, true))), "");
+    assert_eq!(misfits(|s| s.columns.push(Column { numbered: true, ..filled(None, false) })), "");
     // I10: a column that the sink computes takes a value only from a column that the source computes too.
     assert_eq!(
         misfits(|s| s.columns[1] = Column { generated: true, ..Column::new("name", LogicalType::Bool) }),

@@ -121,6 +121,10 @@ pub fn structure(conn: &Connection, name: &str) -> Result<TableSchema> {
         let (without_rowid, strict): (bool, bool) = stmt.query_row([name], |r| Ok((r.get(0)?, r.get(1)?)))?;
         schema.options.extend(without_rowid.then(|| "WITHOUT ROWID".to_owned()));
         schema.options.extend(strict.then(|| "STRICT".to_owned()));
+        if is_rowid_alias(&schema) {
+            let alias = schema.key.first().copied().and_then(|c| schema.columns.get_mut(c));
+            alias.into_iter().for_each(|c| c.numbered = true);
+        }
         Ok(schema)
     };
     read().map_err(|e| failed(e, "cannot describe the table").at("table", name))
@@ -147,6 +151,7 @@ fn columns(conn: &Connection, name: &str) -> rusqlite::Result<(Vec<Column>, Vec<
             nullable: !row.get::<_, bool>(2)?,
             generated: matches!(hidden, 2 | 3),
             collation,
+            numbered: false,
             default: row.get(3)?,
         });
     }

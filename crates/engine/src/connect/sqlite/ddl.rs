@@ -59,12 +59,7 @@ fn plan_table(conn: Option<&Connection>, table: &TableSchema, texts: &Texts, pla
     let mut misfit = |reason: String| plan.misfits.push(Misfit { table: table.name.to_string(), reason });
     match (there, conn) {
         (Some((own, kind)), Some(conn)) if kind == "table" => {
-            let mut existing = catalog::table_schema(conn, &own, texts)?;
-            if catalog::is_rowid_alias(&existing) {
-                // SQLite numbers rows by itself where no value comes.
-                let alias = existing.key.first().copied().and_then(|c| existing.columns.get_mut(c));
-                alias.filter(|c| table.position(&c.name).is_none()).into_iter().for_each(|c| c.nullable = true);
-            }
+            let existing = catalog::table_schema(conn, &own, texts)?;
             table.misfits(&existing).into_iter().for_each(&mut misfit);
             if !existing.triggers.is_empty() {
                 plan.notices.push(format!(

@@ -156,17 +156,7 @@ impl Sqlite {
 #[async_trait]
 impl Connector for Sqlite {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            snapshot: true,
-            stream: false,
-            key_order: true,
-            sink: true,
-            transactions: true,
-            position_in_transaction: true,
-            creates_tables: true,
-            changes: true,
-            any_type: true,
-        }
+        Capabilities { snapshot: true, key_order: true, sink: true, transactional_ddl: true }
     }
 
     async fn check(&self) -> Result<CheckReport> {
