@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod failure;
 mod process;
+mod servers;
 mod setup;
 mod test;
 mod tidy;
@@ -33,9 +34,16 @@ const COMMANDS: &[Command] = &[
         does: "install what the tests need, only what is missing",
         run: setup::run,
     },
+    Command {
+        name: "up",
+        arguments: "",
+        does: "start the database servers of the tests and leave them running",
+        run: servers::up,
+    },
+    Command { name: "down", arguments: "", does: "end these servers, with all their data", run: servers::down },
     Command { name: "check", arguments: "[STEP]", does: "formatting, lints, licences and sources", run: check::run },
     Command { name: "tidy", arguments: "", does: "our own rules: sizes, names, leftovers, links", run: tidy::run },
-    Command { name: "test", arguments: "", does: "setup, check, tidy and every test", run: test::run },
+    Command { name: "test", arguments: "", does: "setup, check, tidy, servers and every test", run: test::run },
     Command {
         name: "bench",
         arguments: "[NAME] [--rows N]",

@@ -21,6 +21,7 @@ mod lanes;
 mod order;
 mod real;
 mod replace;
+mod rig;
 mod secrets;
 mod suite;
 mod support;

@@ -15,7 +15,7 @@ const INSTALL: &str = include_str!("install.sh");
 pub fn run(arguments: &[String]) -> Result<()> {
     takes_nothing("setup", arguments)?;
     components()?;
-    let missing: Vec<&Package> = PACKAGES.iter().filter(|package| !Path::new(package.proof).exists()).collect();
+    let missing: Vec<&Package> = PACKAGES.iter().filter(|package| !there(package.proof)).collect();
     if missing.is_empty() {
         println!("setup: all {} packages are here", PACKAGES.len());
         return Ok(());
@@ -26,12 +26,19 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
     install(&names)?;
     for package in &missing {
-        if !Path::new(package.proof).exists() {
+        if !there(package.proof) {
             return Err(format!("{} was installed, but {} is still missing", package.name, package.proof).into());
         }
     }
     println!("setup: installed {}", names.join(" "));
     Ok(())
+}
+
+/// Whether a file is there; one folder of its path may be `*`.
+fn there(proof: &str) -> bool {
+    let Some((parent, rest)) = proof.split_once("/*/") else { return Path::new(proof).exists() };
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path().join(rest)).any(|path| path.exists())
 }
 
 /// rustfmt and clippy are missing from rustup's minimal profile.

@@ -1,6 +1,6 @@
 //! The one list of Debian packages that the tests need.
 
-/// A package, a file that exists once it is installed, and the reason why it is here.
+/// A package, a file that exists once it is installed (`*` stands for any one folder), and the reason why it is here.
 pub struct Package {
     pub name: &'static str,
     pub proof: &'static str,
@@ -25,4 +25,17 @@ pub const PACKAGES: &[Package] = &[
         proof: "/usr/lib/python3/dist-packages/django/__init__.py",
         why: "a real application with the schema of an ORM",
     },
+    Package {
+        name: "postgresql",
+        proof: "/usr/lib/postgresql/*/bin/postgres",
+        why: "a real server for the tests; they start it themselves, in private folders",
+    },
+    Package {
+        name: "postgresql-client",
+        proof: "/usr/lib/postgresql/*/bin/psql",
+        why: "the oracle for what PostgreSQL holds",
+    },
+    Package { name: "mariadb-server", proof: "/usr/sbin/mariadbd", why: "a real server for the tests, likewise" },
+    Package { name: "mariadb-client", proof: "/usr/bin/mariadb", why: "the oracle for what MariaDB holds" },
+    Package { name: "openssl", proof: "/usr/bin/openssl", why: "makes the servers' certificates" },
 ];

@@ -29,13 +29,25 @@ pub fn run(arguments: &[String]) -> Result<()> {
         outcomes.push(step(name, &format!("cargo xtask check {name}"), check));
     }
     outcomes.push(step("tidy", "cargo xtask tidy", || tidy::run(&[])));
+    // Held until the tests are over, and then gone; also if we are killed. Those that were up before stay up.
+    let mut servers = None;
+    outcomes.push(step("servers", "cargo xtask up", || {
+        servers = Some(syncline_rig::up(true)?);
+        Ok(())
+    }));
     let mut count = Count::default();
     let mut tests = step("tests", "cargo test --workspace", || cargo_test(&mut count));
     if !count.failed_names.is_empty() {
-        tests.again = count.failed_names.iter().map(|name| format!("cargo test --workspace -- {name}")).collect();
+        tests.again = count.failed_names.iter().map(|name| again(name)).collect();
     }
     outcomes.push(tests);
+    drop(servers);
     summary(&outcomes, &count)
+}
+
+/// Repeats one test; the servers are gone by then.
+fn again(test: &str) -> String {
+    format!("cargo xtask up && cargo test --workspace -- {test}")
 }
 
 fn step(name: &str, again: &str, act: impl FnOnce() -> Result<()>) -> Outcome {

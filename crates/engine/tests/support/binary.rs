@@ -165,6 +165,20 @@ impl Ran {
         ran
     }
 
+    /// What was printed, without the end of its last line; panics if the run failed.
+    #[track_caller]
+    pub fn printed(self, script: &str) -> String {
+        assert_eq!(self.code, Some(0), "{}\n{}", self.err, script.get(..2000).unwrap_or(script));
+        self.out.strip_suffix('\n').unwrap_or(&self.out).to_owned()
+    }
+
+    /// What was complained of; panics if the run went well.
+    #[track_caller]
+    pub fn complaint(self, script: &str) -> String {
+        assert_ne!(self.code, Some(0), "this went well:\n{}", script.get(..2000).unwrap_or(script));
+        self.err
+    }
+
     /// The JSON document on standard output.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
@@ -247,6 +261,17 @@ fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
 pub fn ended(command: &mut Command) -> Ran {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     Running(child.unwrap_or_else(|e| panic!("{command:?}: {e}"))).ends_within(RUN_MAX)
+}
+
+/// Runs a command to its end with this text on its standard input.
+#[track_caller]
+pub fn fed(command: &mut Command, input: &str) -> Ran {
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let (mut pipe, text) = (child.stdin.take().unwrap(), input.to_owned());
+    // From a thread: a long text and a long answer must not wait for each other. Who stops reading says why.
+    std::thread::spawn(move || pipe.write_all(text.as_bytes()));
+    Running(child).ends_within(RUN_MAX)
 }
 
 /// A program of the system that a test cannot do without.

@@ -1,0 +1,4 @@
+//! The rig itself: real servers, their client programs, and what a test can do to them.
+
+mod judges;
+mod servers;
