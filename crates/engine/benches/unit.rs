@@ -90,7 +90,7 @@ impl Source for Units {
         builder
             .snapshot_row::<Error>(|c| Ok(if c == 0 { Cell::Int(id) } else { Cell::Text("a note of some length") }))?;
         let ends = Some(Position::new("units/1", self.given.to_string()));
-        Ok(Read::Batch(ChangeBatch { begins: true, ends, tables: vec![builder.finish_snapshot(0)?] }))
+        Ok(Read::Batch(ChangeBatch { begins: true, ends, tables: vec![builder.finish_snapshot(0)?], native: None }))
     }
     async fn confirm(&mut self, _upto: &Position) -> Result<()> {
         Ok(())

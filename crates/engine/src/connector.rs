@@ -20,7 +20,7 @@
 //! - A change that cannot be applied exactly is an error that names table and row (I10), never a warning.
 //! - No default methods: a decorator that forgets to forward must not compile.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub struct Capabilities {
     pub key_order: bool,
     /// Takes changes.
     pub sink: bool,
+    /// The form of [`NativeRows`](syncline_model::change::NativeRows) that its sources can give and its sinks can take.
+    pub native: Option<&'static str>,
     /// A table that a unit creates goes when the unit is taken back. Without it (MariaDB) an empty table remains, and the
     /// lane's next run knows it for its own.
     pub transactional_ddl: bool,
@@ -128,6 +130,8 @@ pub struct ReadSpec {
     pub tables: Vec<Arc<TableSchema>>,
     /// In which order a snapshot reads rows.
     pub order: ReadOrder,
+    /// Those of `tables` whose rows may come in the brand's own form.
+    pub native: BTreeSet<TableName>,
 }
 
 /// In which order a snapshot reads rows.
@@ -178,6 +182,9 @@ pub struct WritePlan {
     pub misfits: Vec<Misfit>,
     /// What is worth knowing and stops nothing.
     pub notices: Vec<String>,
+    /// The tables whose columns are of the very types that the source's are, so that rows may come in the brand's form.
+    #[serde(skip)]
+    pub native: Vec<TableName>,
 }
 
 /// Why a table's rows cannot go into the sink unaltered.

@@ -131,6 +131,7 @@ fn cuts(schema: &Arc<TableSchema>, rows: &[Row]) -> Vec<Vec<ChangeBatch>> {
             begins: i == 0,
             ends: (i == last).then(|| at("t")),
             tables: vec![snapshot(schema, &rows)],
+            native: None,
         };
         all.push(batches.into_iter().enumerate().map(batch).collect());
     }
@@ -187,7 +188,7 @@ async fn another_order_is_an_error_wherever_the_batch_ends() {
 #[tokio::test]
 async fn a_source_that_ends_within_a_table_is_an_error() {
     let schema = people("t");
-    let half = ChangeBatch { begins: true, ends: None, tables: vec![snapshot(&schema, &crowd(2))] };
+    let half = ChangeBatch { begins: true, ends: None, tables: vec![snapshot(&schema, &crowd(2))], native: None };
     let b = InMemory::new(Decorated::BARE);
     b.create(&schema);
     b.seed("t", &crowd(2));

@@ -18,6 +18,7 @@ mod decorators;
 mod faults;
 mod hostile;
 mod lanes;
+mod native;
 mod order;
 mod real;
 mod replace;

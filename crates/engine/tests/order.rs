@@ -158,7 +158,7 @@ async fn a_refused_beginning_writes_nothing() {
 #[tokio::test]
 async fn an_end_within_a_unit_is_an_error() {
     let schema = people("a");
-    let half = ChangeBatch { begins: true, ends: None, tables: vec![snapshot(&schema, &crowd(2))] };
+    let half = ChangeBatch { begins: true, ends: None, tables: vec![snapshot(&schema, &crowd(2))], native: None };
     let from = Script::of(&[&schema], vec![half]);
     let (to, effects) = (InMemory::new(Decorated::BARE), Effects::default());
     let sink: Arc<dyn Connector> = Recorded::wrap(to.connector(), &effects, &Refusal::none());

@@ -6,6 +6,7 @@
 pub mod arrow;
 pub mod build;
 pub mod marks;
+mod native;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::schema::TableSchema;
 
 pub use build::{ChangeBuf, TableBuilder};
 pub use marks::{At, Bits, Marks, Uniform};
+pub use native::NativeRows;
 
 /// What a change does. The letter is what a change log stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -200,25 +202,27 @@ pub struct ChangeBatch {
     pub ends: Option<Position>,
     /// The changes by table. `_ord` orders them over all tables.
     pub tables: Vec<TableChanges>,
+    /// Rows in a brand's own form, which come after all of `tables`.
+    pub native: Option<NativeRows>,
 }
 
 impl ChangeBatch {
     /// Number of changes.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.tables.iter().map(TableChanges::rows).sum()
+        self.tables.iter().map(TableChanges::rows).sum::<usize>() + self.native.as_ref().map_or(0, |n| n.rows)
     }
 
     /// Bytes in memory, roughly.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.tables.iter().map(TableChanges::bytes).sum()
+        self.tables.iter().map(TableChanges::bytes).sum::<usize>() + self.native.as_ref().map_or(0, |n| n.bytes.len())
     }
 
-    /// All changes as (table position, row) in the order in which the source made them (I4).
+    /// All changes of `tables` as (table position, row) in the order in which the source made them (I4).
     #[must_use]
     pub fn in_order(&self) -> Vec<(usize, usize)> {
-        let mut all: Vec<(u64, usize, usize)> = Vec::with_capacity(self.rows());
+        let mut all: Vec<(u64, usize, usize)> = Vec::with_capacity(self.tables.iter().map(TableChanges::rows).sum());
         for (t, table) in self.tables.iter().enumerate() {
             all.extend((0..table.rows()).map(|row| (table.marks.ord(row), t, row)));
         }

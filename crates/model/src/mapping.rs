@@ -67,6 +67,12 @@ impl Mapping {
         self.filter.is_some()
     }
 
+    /// Whether every row arrives as it was read: nothing is left out or turned around, only names may be others.
+    #[must_use]
+    pub fn is_verbatim(&self) -> bool {
+        self.filter.is_none() && self.columns.iter().copied().eq(0..self.read.columns.len())
+    }
+
     /// Positions in `read` of the columns that decide which rows go to the sink; empty without a filter. A capture
     /// that leaves unchanged columns out must record these, and for rows that enter the filter all others too.
     #[must_use]

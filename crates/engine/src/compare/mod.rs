@@ -151,7 +151,9 @@ pub async fn compare(what: &Comparison, compared: &Compared) -> Result<Found> {
     let Paired { only_one: mut results, pairs, notices } = pair_up(what).await?;
     let open = |side: &Endpoint, tables: Vec<Arc<TableSchema>>| {
         let connector = side.connector.clone();
-        async move { connector.open_source(None, &ReadSpec { tables, order: ReadOrder::Key }).await }
+        async move {
+            connector.open_source(None, &ReadSpec { tables, order: ReadOrder::Key, native: BTreeSet::new() }).await
+        }
     };
     let (a, b) = tokio::join!(
         open(&what.a, pairs.iter().map(|p| p.a.clone()).collect()),

@@ -32,7 +32,7 @@ pub async fn run_lanes(
     stop: impl Future<Output = ()>,
 ) -> JobReport {
     let steps = Steps::new(&prepared.mappings, job.mode);
-    let shared = Arc::new((job.clone(), prepared.read, steps));
+    let shared = Arc::new((job.clone(), steps));
     let shown = progress.lanes();
     let mut outcomes: Vec<Option<Result<FinishReport>>> = shown.iter().map(|_| None).collect();
     let mut notices = Vec::new();
@@ -69,7 +69,7 @@ pub async fn run_lanes(
     JobReport { notices: prepared.notices, lanes: lanes.collect(), stopped: asked }
 }
 
-type Shared = (Job, crate::connector::ReadSpec, Steps);
+type Shared = (Job, Steps);
 
 async fn run_lane(shared: &Shared, mut lane: PreparedLane, progress: &LaneProgress) -> Result<FinishReport> {
     let mut failed_in_a_row = 0;
@@ -116,17 +116,17 @@ async fn still_there(lane: &PreparedLane, done: usize) -> Result<()> {
 }
 
 async fn attempt(shared: &Shared, lane: &mut PreparedLane, progress: &LaneProgress) -> Result<FinishReport> {
-    let (job, read, steps) = shared;
+    let (job, steps) = shared;
     // The sink comes first: its own position decides where the source starts (I2).
     let mut sink = lane.to.connector.open_sink(&lane.spec).await?;
     // A restart was asked for once, not at every opening; it has happened only now.
     lane.spec.restart = false;
     reached(Step::LaneTaken);
     let position = sink.lease().position.clone();
-    let done = snapshot::remaining(position.as_ref(), &read.tables)?.0;
+    let done = snapshot::remaining(position.as_ref(), &lane.read.tables)?.0;
     still_there(lane, done).await?;
     progress.opened(done);
-    let mut source = job.from.connector.open_source(position, read).await?;
+    let mut source = job.from.connector.open_source(position, &lane.read).await?;
     reached(Step::SourceOpened);
     run(&mut *source, &mut *sink, steps, job.budget, progress).await
 }

@@ -1,6 +1,6 @@
 //! Looking at both ends before any row moves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -17,8 +17,6 @@ use crate::connector::{Description, LaneId, ReadOrder, ReadSpec, WritePlan, Writ
 pub struct Prepared {
     /// The tables, in the order of reading: parents before those that refer to them.
     pub mappings: Vec<Arc<Mapping>>,
-    /// What to read.
-    pub read: ReadSpec,
     /// What to write where.
     pub lanes: Vec<PreparedLane>,
     /// Rows per sink table, roughly, where the source knows.
@@ -32,6 +30,8 @@ pub struct Prepared {
 pub struct PreparedLane {
     /// The sink.
     pub to: Endpoint,
+    /// What to read for it.
+    pub read: ReadSpec,
     /// What it is opened with.
     pub spec: WriteSpec,
     /// What opening it will run, and why it may not.
@@ -60,7 +60,6 @@ pub async fn prepare(job: &Job) -> Result<Prepared> {
         .filter_map(|m| Some((m.write.name.clone(), *description.rows_estimates.get(&m.read.name)?)))
         .collect();
     let mappings: Vec<_> = mappings.into_iter().map(Arc::new).collect();
-    let read = ReadSpec { tables: mappings.iter().map(|m| m.read.clone()).collect(), order: ReadOrder::Fastest };
     let lane_id = lane_id(job, &description.identity, &mappings, &rules);
     let mut lanes: Vec<PreparedLane> = Vec::new();
     for to in &job.to {
@@ -73,7 +72,7 @@ pub async fn prepare(job: &Job) -> Result<Prepared> {
         }
         lanes.push(lane);
     }
-    Ok(Prepared { mappings, read, lanes, rows_estimates, notices })
+    Ok(Prepared { mappings, lanes, rows_estimates, notices })
 }
 
 /// The tables as they are read and written, parents first, with the rule that each follows.
@@ -125,7 +124,19 @@ async fn prepare_lane(
             .at("sink", &*to.name)
             .hint("name another sink"));
     }
-    Ok(PreparedLane { to: to.clone(), spec, plan })
+    let tables = mappings.iter().map(|m| m.read.clone()).collect();
+    let read = ReadSpec { tables, order: ReadOrder::Fastest, native: native(job, to, &plan, mappings) };
+    Ok(PreparedLane { to: to.clone(), read, spec, plan })
+}
+
+/// The tables whose rows nobody looks at between two databases of one brand.
+fn native(job: &Job, to: &Endpoint, plan: &WritePlan, mappings: &[Arc<Mapping>]) -> BTreeSet<TableName> {
+    let form = job.from.connector.capabilities().native;
+    if form.is_none() || form != to.connector.capabilities().native {
+        return BTreeSet::new();
+    }
+    let undecoded = mappings.iter().filter(|m| m.is_verbatim() && plan.native.contains(&m.write.name));
+    undecoded.map(|m| m.read.name.clone()).collect()
 }
 
 /// Host and process, for whoever is fenced.

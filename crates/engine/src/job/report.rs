@@ -180,6 +180,12 @@ impl LaneProgress {
                 table.bytes += changes.bytes() as u64;
             });
         }
+        if let Some(rows) = &batch.native {
+            self.one(&rows.schema.name, |table| {
+                table.rows += rows.rows as u64;
+                table.bytes += rows.bytes.len() as u64;
+            });
+        }
     }
 
     pub(super) fn unit_committed(&self, batch: &ChangeBatch) {
@@ -196,8 +202,9 @@ impl LaneProgress {
     }
 
     fn each(&self, batch: &ChangeBatch, change: impl Fn(&mut TableProgress)) {
-        for changes in &batch.tables {
-            self.one(&changes.schema().name, &change);
+        let native = batch.native.iter().map(|rows| &rows.schema.name);
+        for name in batch.tables.iter().map(|t| &t.schema().name).chain(native) {
+            self.one(name, &change);
         }
     }
 

@@ -30,10 +30,7 @@ impl Steps {
     pub fn apply(&self, batch: ChangeBatch) -> Result<ChangeBatch> {
         let mut tables = Vec::with_capacity(batch.tables.len() + 1);
         for changes in &batch.tables {
-            let mapping = self.mappings.get(&changes.schema().name).ok_or_else(|| {
-                Error::new(ErrorKind::Bug, "the source sent a table that was not asked for")
-                    .at("table", changes.schema().name.to_string())
-            })?;
+            let mapping = self.mapping(&changes.schema().name)?;
             // To empty a table first is a change like any other, in the same unit as the rows that follow.
             let snapshot = changes.marks().op == Uniform::One(Op::Snapshot);
             if batch.begins && self.mode == WriteMode::Truncate && snapshot {
@@ -41,7 +38,25 @@ impl Steps {
             }
             tables.push(mapping.apply(changes)?);
         }
-        Ok(ChangeBatch { tables, ..batch })
+        let mut native = batch.native;
+        if let Some(rows) = &mut native {
+            let mapping = self.mapping(&rows.schema.name)?;
+            if !mapping.is_verbatim() {
+                return Err(Error::new(ErrorKind::Bug, "rows that a step has to look at came undecoded")
+                    .at("table", rows.schema.name.to_string()));
+            }
+            if batch.begins && self.mode == WriteMode::Truncate {
+                tables.push(truncate(mapping)?);
+            }
+            rows.schema = mapping.write.clone();
+        }
+        Ok(ChangeBatch { begins: batch.begins, ends: batch.ends, tables, native })
+    }
+
+    fn mapping(&self, table: &TableName) -> Result<&Arc<Mapping>> {
+        self.mappings.get(table).ok_or_else(|| {
+            Error::new(ErrorKind::Bug, "the source sent a table that was not asked for").at("table", table.to_string())
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::support::binary::{Folder, Running};
 use crate::support::judge;
 
 /// Many small tables: many moments between two units.
-const MANY: usize = 600;
+const MANY: usize = 1000;
 
 fn many(folder: &Folder, file: &str, value: &str) {
     let mut sql = String::from("BEGIN;");

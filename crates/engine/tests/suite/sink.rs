@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use syncline::connector::{Sink, WriteSpec};
-use syncline_model::change::ChangeBuf;
+use syncline_model::change::{ChangeBuf, NativeRows};
 use syncline_model::{ChangeBatch, Epoch, ErrorKind, Result, TableSchema};
 
 use crate::support::batches::{
@@ -23,6 +23,7 @@ on_every_place! {
     a_write_outside_of_a_unit_is_refused
     a_commit_outside_of_a_unit_is_refused
     a_table_that_was_not_announced_is_never_lost
+    rows_in_a_form_of_others_are_never_lost
     data_and_position_commit_together
     lanes_keep_their_own_positions
     the_lane_is_shown_by_check
@@ -336,12 +337,25 @@ async fn duplicates_over_two_batches_are_refused(place: &dyn Place) {
     place.create(&schema);
     let mut sink = opened(place, &[&schema]).await;
     sink.begin(sink.lease().epoch).await.unwrap();
-    let batch = |row: Row| ChangeBatch { begins: false, ends: None, tables: vec![snapshot(&schema, &[row])] };
+    let batch =
+        |row: Row| ChangeBatch { begins: false, ends: None, tables: vec![snapshot(&schema, &[row])], native: None };
     sink.write(&batch(row![1, "one"])).await.unwrap();
     let error = sink.write(&batch(row![1, "another one"])).await.expect_err("two rows of one key");
     assert_eq!(error.kind(), ErrorKind::Constraint);
     drop(sink);
     assert_eq!(place.rows("t"), Some(Vec::new()));
+}
+
+/// What a sink cannot read is an error, and never nothing.
+async fn rows_in_a_form_of_others_are_never_lost(place: &dyn Place) {
+    let schema = people("t");
+    let mut sink = opened(place, &[&schema]).await;
+    let rows = NativeRows { schema: schema.clone(), form: "nobody/1", rows: 2, bytes: vec![0; 4] };
+    let batch = ChangeBatch { native: Some(rows), ..unit(Vec::new(), "t") };
+    let error = applied(&mut *sink, &batch).await.expect_err("rows that the sink cannot read");
+    assert_eq!(error.kind(), ErrorKind::Bug);
+    drop(sink);
+    assert_eq!(place.rows("t"), None);
 }
 
 async fn a_snapshot_row_replaces_by_key(place: &dyn Place) {

@@ -153,7 +153,7 @@ pub fn snapshot(schema: &Arc<TableSchema>, rows: &[Row]) -> TableChanges {
 
 /// A whole unit in one batch, after which the source stands at `upto`.
 pub fn unit(tables: Vec<TableChanges>, upto: &str) -> ChangeBatch {
-    ChangeBatch { begins: true, ends: Some(at(upto)), tables }
+    ChangeBatch { begins: true, ends: Some(at(upto)), tables, native: None }
 }
 
 /// A position that only tests make.

@@ -1,5 +1,6 @@
 //! Running sources, sinks and whole jobs as the product does, in few words.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub async fn described(connector: &Arc<dyn Connector>) -> Vec<Arc<TableSchema>> 
 }
 
 pub fn read_spec(tables: &[Arc<TableSchema>], order: ReadOrder) -> ReadSpec {
-    ReadSpec { tables: tables.to_vec(), order }
+    ReadSpec { tables: tables.to_vec(), order, native: BTreeSet::new() }
 }
 
 /// Everything that a source gives, up to its end.

@@ -173,7 +173,9 @@ impl Sink for RecordedSink {
 
 /// `orders 3 rows, begins, ends`.
 fn shown(batch: &ChangeBatch) -> String {
-    let tables: Vec<_> = batch.tables.iter().map(|t| format!("{} {} rows", t.schema().name, t.rows())).collect();
+    let cells = batch.tables.iter().map(|t| format!("{} {} rows", t.schema().name, t.rows()));
+    let native = batch.native.iter().map(|n| format!("{} {} rows undecoded", n.schema.name, n.rows));
+    let tables: Vec<_> = cells.chain(native).collect();
     let begins = if batch.begins { ", begins" } else { "" };
     let ends = if batch.ends.is_some() { ", ends" } else { "" };
     format!("{}{begins}{ends}", tables.join(" and "))

@@ -121,6 +121,7 @@ proptest! {
         let batch = ChangeBatch {
             begins: true, ends: None,
             tables: tables.iter().map(|(table, changes)| built(table, changes)).collect(),
+            native: None,
         };
         let order = batch.in_order();
         let ords: Vec<u64> = order.iter().map(|&(t, r)| batch.tables[t].marks().ord(r)).collect();

@@ -79,6 +79,9 @@ impl Sink for Writer {
         let Some(unit) = &mut self.unit else {
             return Err(Error::new(ErrorKind::Bug, "a batch was written outside of a unit"));
         };
+        if let Some(rows) = &batch.native {
+            return Err(Error::new(ErrorKind::Bug, "memory takes no undecoded rows").at("form", rows.form));
+        }
         let mut report = WriteReport::default();
         // A table of which nothing arrives is created all the same.
         for changes in &batch.tables {

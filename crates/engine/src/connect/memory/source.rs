@@ -63,7 +63,7 @@ impl Source for Snapshot {
         } else {
             self.after = last;
         }
-        Ok(Read::Batch(ChangeBatch { begins, ends, tables: vec![changes] }))
+        Ok(Read::Batch(ChangeBatch { begins, ends, tables: vec![changes], native: None }))
     }
 
     async fn confirm(&mut self, _upto: &Position) -> Result<()> {

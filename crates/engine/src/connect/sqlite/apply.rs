@@ -2,13 +2,13 @@
 
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection};
-use syncline_model::change::Op;
-use syncline_model::{Cell, Error, ErrorKind, Result, TableChanges, TableSchema};
+use syncline_model::change::{NativeRows, Op};
+use syncline_model::{Cell, Error, ErrorKind, LogicalType, Result, TableChanges, TableSchema};
 
 use std::sync::Arc;
 
 use super::types::{self, Affinity, Bound, Stored};
-use super::{catalog, ddl, failed, quoted, stage};
+use super::{catalog, ddl, failed, native, quoted, stage};
 use crate::connector::WriteReport;
 
 /// SQLite allows a null in a key; a copy could only double such a row.
@@ -223,17 +223,8 @@ impl TableSink {
 impl Open<'_> {
     /// Snapshot rows. Into an empty table they are plain inserts, so that two rows with one key are an error and
     /// never quietly one row (I10); otherwise they replace by key, through a stage where more than the key is unique.
-    pub fn load(self, changes: &TableChanges, report: &mut WriteReport) -> Result<()> {
-        let replace = self.table.held_rows != Some(false);
-        if replace && !self.table.staged && (self.table.other_unique || !self.table.schema.key_unique) {
-            let columns = self.table.names(self.table.written.iter().map(|(c, _)| *c));
-            stage::open(self.conn, &self.table.schema.name.name, &columns).map_err(|e| self.refused(e))?;
-            self.table.staged = true;
-        }
-        let sql = match self.table.staged {
-            true => self.table.insert_sql(&stage::name(&self.table.schema.name.name), &self.table.written, false),
-            false => self.table.insert_sql(&self.table.main_name(), &self.table.written, replace),
-        };
+    pub fn load(mut self, changes: &TableChanges, report: &mut WriteReport) -> Result<()> {
+        let sql = self.load_sql()?;
         let mut stmt = prepare(self.conn, self.table, &sql)?;
         let mut scratch = Vec::new();
         let columns: Vec<_> = self
@@ -260,6 +251,60 @@ impl Open<'_> {
         }
         report.rows += changes.rows() as u64;
         Ok(())
+    }
+
+    /// The same for rows as another SQLite database stores them.
+    pub fn load_native(mut self, rows: &NativeRows, report: &mut WriteReport) -> Result<()> {
+        let strange = || Error::new(ErrorKind::Bug, "rows came in a form that is not SQLite's");
+        if rows.form != native::FORM {
+            return Err(strange().at("form", rows.form));
+        }
+        let sql = self.load_sql()?;
+        let mut stmt = prepare(self.conn, self.table, &sql)?;
+        let written = |c| self.table.written.iter().position(|(w, _)| *w == c);
+        // For each column as it comes its parameter, unless the sink computes it.
+        let parameters: Vec<_> = (0..rows.schema.columns.len()).map(written).collect();
+        let mut rest = &rows.bytes[..];
+        for _ in 0..rows.rows {
+            self.table.rows += 1;
+            for (column, parameter) in parameters.iter().enumerate() {
+                let value = native::take(&mut rest).ok_or_else(strange)?;
+                let Some((i, (_, affinity))) = parameter.and_then(|i| Some((i, self.table.written.get(i)?))) else {
+                    continue;
+                };
+                if let Err(reason) = self.fits(column, *affinity, value) {
+                    return Err(self.table.refuse(column, reason, types::cell(&LogicalType::Any, value)));
+                }
+                stmt.raw_bind_parameter(i + 1, Bound(value)).map_err(|e| refused(self.table, e))?;
+            }
+            stmt.raw_execute().map_err(|e| refused(self.table, e))?;
+        }
+        report.rows += rows.rows as u64;
+        Ok(())
+    }
+
+    /// Whether the column keeps the value as it is stored elsewhere.
+    fn fits(&self, column: usize, affinity: Affinity, value: ValueRef<'_>) -> Result<(), &'static str> {
+        match value {
+            ValueRef::Null if self.table.schema.key.contains(&column) => Err(NULL_KEY),
+            ValueRef::Text(text) if !self.table.utf8 && std::str::from_utf8(text).is_err() => Err(UTF_16),
+            value if !types::keeps(affinity, value) => Err(types::ALTERED),
+            _ => Ok(()),
+        }
+    }
+
+    /// The insert that takes snapshot rows, into the table or its stage.
+    fn load_sql(&mut self) -> Result<String> {
+        let replace = self.table.held_rows != Some(false);
+        if replace && !self.table.staged && (self.table.other_unique || !self.table.schema.key_unique) {
+            let columns = self.table.names(self.table.written.iter().map(|(c, _)| *c));
+            stage::open(self.conn, &self.table.schema.name.name, &columns).map_err(|e| self.refused(e))?;
+            self.table.staged = true;
+        }
+        Ok(match self.table.staged {
+            true => self.table.insert_sql(&stage::name(&self.table.schema.name.name), &self.table.written, false),
+            false => self.table.insert_sql(&self.table.main_name(), &self.table.written, replace),
+        })
     }
 
     /// One change of any kind.

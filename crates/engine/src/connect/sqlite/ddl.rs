@@ -61,6 +61,12 @@ fn plan_table(conn: Option<&Connection>, table: &TableSchema, texts: &Texts, pla
         (Some((own, kind)), Some(conn)) if kind == "table" => {
             let existing = catalog::table_schema(conn, &own, texts)?;
             table.misfits(&existing).into_iter().for_each(&mut misfit);
+            let same_type = |c: &Column| {
+                existing.columns.iter().any(|e| e.name == c.name && e.native.eq_ignore_ascii_case(&c.native))
+            };
+            if table.brand == BRAND && table.columns.iter().all(same_type) {
+                plan.native.push(table.name.clone());
+            }
             if !existing.triggers.is_empty() {
                 plan.notices.push(format!(
                     "{name}: the sink's triggers ({}) do not fire for what Syncline writes",
@@ -73,6 +79,7 @@ fn plan_table(conn: Option<&Connection>, table: &TableSchema, texts: &Texts, pla
             misfit(format!("{own} is a {kind} at the sink, not a table of its own rows"));
         }
         (None, _) => {
+            plan.native.extend((table.brand == BRAND).then(|| table.name.clone()));
             let create = [create_table(table)].into_iter().chain(create_indexes(table)).collect::<Vec<_>>();
             if let Some(reason) = creation_problem(conn, table, &create) {
                 misfit(reason);

@@ -7,6 +7,7 @@
 mod apply;
 mod catalog;
 mod ddl;
+mod native;
 mod sink;
 mod source;
 mod stage;
@@ -156,7 +157,13 @@ impl Sqlite {
 #[async_trait]
 impl Connector for Sqlite {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { snapshot: true, key_order: true, sink: true, transactional_ddl: true }
+        Capabilities {
+            snapshot: true,
+            key_order: true,
+            sink: true,
+            native: Some(native::FORM),
+            transactional_ddl: true,
+        }
     }
 
     async fn check(&self) -> Result<CheckReport> {

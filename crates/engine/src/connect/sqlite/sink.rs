@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Statement, config::DbConfig};
 use syncline_model::change::{Op, Uniform};
-use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result, TableChanges, TableName, TableSchema};
+use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result, TableName, TableSchema};
 
 use super::apply::TableSink;
 use super::{catalog, ddl, failed, in_place, quoted};
@@ -165,22 +165,24 @@ impl State {
         if let [only] = &batch.tables[..]
             && only.marks().op == Uniform::One(Op::Snapshot)
         {
-            self.table(only)?.load(only, &mut report)?;
+            self.table(&only.schema().name)?.load(only, &mut report)?;
             return Ok(report);
         }
         for table in &batch.tables {
-            self.table(table)?;
+            self.table(&table.schema().name)?;
         }
         for (t, row) in batch.in_order() {
             let Some(changes) = batch.tables.get(t) else { continue };
-            self.table(changes)?.change(changes, row, &mut report)?;
+            self.table(&changes.schema().name)?.change(changes, row, &mut report)?;
+        }
+        if let Some(rows) = &batch.native {
+            self.table(&rows.schema.name)?.load_native(rows, &mut report)?;
         }
         Ok(report)
     }
 
-    /// The open table that these changes go to, created if it is missing.
-    fn table(&mut self, changes: &TableChanges) -> Result<super::apply::Open<'_>> {
-        let name = &changes.schema().name;
+    /// The open table of that name, created if it is missing.
+    fn table(&mut self, name: &TableName) -> Result<super::apply::Open<'_>> {
         let table = self.tables.get_mut(name).ok_or_else(|| {
             Error::new(ErrorKind::Bug, "a batch names a table that the sink was not opened for")
                 .at("table", name.to_string())

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
-use syncline_model::change::TableBuilder;
-use syncline_model::{ChangeBatch, Column, Error, ErrorKind, LogicalType, Position, Result, TableSchema};
+use rusqlite::{Connection, Row};
+use syncline_model::change::{NativeRows, TableBuilder};
+use syncline_model::{ChangeBatch, Column, Error, ErrorKind, Position, Result, TableSchema};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{catalog, failed, quoted, types};
+use super::{catalog, failed, native, quoted, types};
 use crate::capture::snapshot;
 use crate::connector::{Budget, Read, ReadOrder, ReadSpec, Source};
 
@@ -46,7 +46,7 @@ impl Snapshot {
             if started.blocking_recv().is_err() {
                 return;
             }
-            let reader = Reader { conn, order: spec.order, collation, budget: budget_now, to_reader };
+            let reader = Reader { conn, spec, collation, budget: budget_now, to_reader };
             // The receiver is gone when the lane ended early; then nobody wants the rest.
             for table in tables {
                 match reader.table(&table) {
@@ -94,7 +94,7 @@ impl Source for Snapshot {
 
 struct Reader {
     conn: Connection,
-    order: ReadOrder,
+    spec: ReadSpec,
     /// The collation that sorts text by its bytes in UTF-8.
     collation: &'static str,
     budget: watch::Receiver<usize>,
@@ -105,35 +105,78 @@ impl Reader {
     /// Reads one table as one unit; false if nobody listens any more.
     fn table(&self, table: &Arc<TableSchema>) -> Result<bool> {
         let cannot = |e| failed(e, "cannot read the table");
-        let mut stmt = self.conn.prepare(&select(table, self.order, self.collation)).map_err(cannot)?;
+        let mut stmt = self.conn.prepare(&select(table, self.spec.order, self.collation)).map_err(cannot)?;
         let mut rows = stmt.query([]).map_err(cannot)?;
-        let logical: Vec<LogicalType> = table.columns.iter().map(|c| c.logical.clone()).collect();
-        let mut builder = TableBuilder::new(table.clone());
-        let (mut begins, mut ord) = (true, 0u64);
+        let mut gathered = match self.spec.native.contains(&table.name) {
+            true => {
+                Gathered::Native(NativeRows { schema: table.clone(), form: native::FORM, rows: 0, bytes: Vec::new() })
+            }
+            false => Gathered::Cells(TableBuilder::new(table.clone()), 0),
+        };
+        let mut begins = true;
         loop {
             let bytes_max = *self.budget.borrow();
             let mut last = true;
             while let Some(row) = rows.next().map_err(cannot)? {
-                builder.snapshot_row(|i| match (logical.get(i), row.get_ref(i)) {
-                    (Some(logical), Ok(stored)) => Ok(types::cell(logical, stored)),
-                    (_, Err(e)) => Err(cannot(e)),
-                    (None, _) => Err(Error::new(ErrorKind::Bug, "more columns than selected")),
-                })?;
-                if builder.bytes() >= bytes_max {
+                if gathered.row(table, row)? >= bytes_max {
                     last = false;
                     break;
                 }
             }
-            let changes = builder.finish_snapshot(ord)?;
-            ord += changes.rows() as u64;
             let ends = last.then(|| snapshot::after(&table.name));
-            let batch = ChangeBatch { begins, ends, tables: vec![changes] };
+            let batch = ChangeBatch { begins, ends, ..gathered.batch()? };
             begins = false;
             if self.to_reader.blocking_send(Ok(batch)).is_err() {
                 return Ok(false);
             }
             if last {
                 return Ok(true);
+            }
+        }
+    }
+}
+
+/// The rows of one batch.
+enum Gathered {
+    /// As cells, with the number of rows in the batches before.
+    Cells(TableBuilder, u64),
+    /// As they are stored.
+    Native(NativeRows),
+}
+
+impl Gathered {
+    /// Adds a row; gives the bytes so far.
+    fn row(&mut self, table: &TableSchema, row: &Row<'_>) -> Result<usize> {
+        let stored = |i: usize| row.get_ref(i).map_err(|e| failed(e, "cannot read the table"));
+        match self {
+            Self::Cells(builder, _) => {
+                builder.snapshot_row(|i| match table.columns.get(i) {
+                    Some(column) => Ok(types::cell(&column.logical, stored(i)?)),
+                    None => Err(Error::new(ErrorKind::Bug, "more columns than selected")),
+                })?;
+                Ok(builder.bytes())
+            }
+            Self::Native(rows) => {
+                (0..table.columns.len()).try_for_each(|i| native::append(stored(i)?, &mut rows.bytes))?;
+                rows.rows += 1;
+                Ok(rows.bytes.len())
+            }
+        }
+    }
+
+    /// Takes what there is.
+    fn batch(&mut self) -> Result<ChangeBatch> {
+        match self {
+            Self::Cells(builder, ord) => {
+                let changes = builder.finish_snapshot(*ord)?;
+                *ord += changes.rows() as u64;
+                Ok(ChangeBatch { tables: vec![changes], ..ChangeBatch::default() })
+            }
+            Self::Native(rows) => {
+                // The next batch is most likely as large as this one.
+                let bytes = Vec::with_capacity(rows.bytes.len());
+                let next = NativeRows { schema: rows.schema.clone(), form: rows.form, rows: 0, bytes };
+                Ok(ChangeBatch { native: Some(std::mem::replace(rows, next)), ..ChangeBatch::default() })
             }
         }
     }

@@ -233,8 +233,11 @@ pub fn stored<'a>(cell: Cell<'a>, affinity: Affinity, scratch: &'a mut Vec<u8>) 
             return Ok(Bound(ValueRef::Text(scratch)));
         }
     };
-    if keeps(affinity, bound) { Ok(Bound(bound)) } else { Err("the column's affinity would change the value's type") }
+    if keeps(affinity, bound) { Ok(Bound(bound)) } else { Err(ALTERED) }
 }
+
+/// Why a value that [`keeps`] does not like is refused.
+pub const ALTERED: &str = "the column's affinity would change the value's type";
 
 fn text<'a>(decimal: Decimal<'_>, scratch: &'a mut Vec<u8>) -> Bound<'a> {
     let mut text = String::new();
@@ -284,7 +287,7 @@ impl<'a> Stored<'a> {
 const INTEGERS_END: f64 = 9_223_372_036_854_775_808.0;
 
 /// Whether a column of that affinity stores the value as it is.
-fn keeps(affinity: Affinity, value: ValueRef<'_>) -> bool {
+pub fn keeps(affinity: Affinity, value: ValueRef<'_>) -> bool {
     match (affinity, value) {
         (Affinity::Blob, _) | (_, ValueRef::Null | ValueRef::Blob(_)) => true,
         (Affinity::Text, value) => matches!(value, ValueRef::Text(_)),
@@ -302,7 +305,10 @@ fn looks_numeric(text: &[u8]) -> bool {
     let blank = |c: &u8| matches!(c, b'\t'..=b'\r' | b' ');
     let end = text.iter().rposition(|c| !blank(c)).map_or(0, |last| last + 1);
     let text = text.get(text.iter().position(|c| !blank(c)).unwrap_or(end)..end).unwrap_or_default();
-    text.iter().any(u8::is_ascii_digit)
+    // Most of what stands in such a column is a date, and no number goes on with a minus after a digit.
+    let date = text.windows(2).any(|pair| matches!(pair, [b'0'..=b'9', b'-']));
+    !date
+        && text.iter().any(u8::is_ascii_digit)
         && text.iter().all(|c| c.is_ascii_digit() || matches!(c, b'+' | b'-' | b'.' | b'e' | b'E'))
         && !text.iter().filter(|c| **c == b'-').count().gt(&2)
         && std::str::from_utf8(text).is_ok_and(|t| t.parse::<f64>().is_ok())

@@ -34,7 +34,7 @@ async fn an_error_is_never_followed_by_an_end() {
 
 #[tokio::test]
 async fn a_thread_that_went_away_is_never_an_end() {
-    let ended = ChangeBatch { begins: true, ends: Some(Position::new("snapshot/1", "a")), tables: Vec::new() };
+    let ended = ChangeBatch { begins: true, ends: Some(Position::new("snapshot/1", "a")), ..ChangeBatch::default() };
     let mut snapshot = left_with(vec![Ok(ended.clone())], 2);
     assert_eq!(kind(&mut snapshot).await, Ok("batch"));
     assert_eq!(kind(&mut snapshot).await, Err(ErrorKind::Unreachable));
