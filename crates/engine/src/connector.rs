@@ -39,6 +39,9 @@ pub struct Capabilities {
     pub key_order: bool,
     /// Takes changes.
     pub sink: bool,
+    /// A column may be read as [`LogicalType::Any`](syncline_model::LogicalType::Any): its values as they are stored,
+    /// whatever is declared. `compare` does so where two columns of one brand are declared differently.
+    pub as_stored: bool,
     /// The form of [`NativeRows`](syncline_model::change::NativeRows) that its sources can give and its sinks can take.
     pub native: Option<&'static str>,
     /// A table that a unit creates goes when the unit is taken back. Without it (MariaDB) an empty table remains, and the

@@ -12,6 +12,7 @@
 mod bad_input;
 mod cli;
 mod compare;
+mod compare_brands;
 mod compare_keys;
 mod crash;
 mod decorators;

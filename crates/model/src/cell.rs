@@ -59,6 +59,40 @@ pub struct Interval {
     pub us: i64,
 }
 
+impl Interval {
+    /// Appends it as ISO 8601 has it, each part with its own sign: `P1Y2M-3DT4H5M6.78S`, `PT0S`.
+    pub fn format(&self, out: &mut String) {
+        use std::fmt::Write as _;
+        let start = out.len();
+        out.push('P');
+        let part = |value: i64, unit: char, out: &mut String| {
+            if value != 0 {
+                let _ = write!(out, "{value}{unit}");
+            }
+        };
+        part(i64::from(self.months / 12), 'Y', out);
+        part(i64::from(self.months % 12), 'M', out);
+        part(i64::from(self.days), 'D', out);
+        if self.us != 0 {
+            out.push('T');
+            let seconds = self.us / 1_000_000;
+            part(seconds / 3600, 'H', out);
+            part(seconds / 60 % 60, 'M', out);
+            let (second, us) = (seconds % 60, self.us % 1_000_000);
+            if second != 0 || us != 0 {
+                let sign = if self.us < 0 { "-" } else { "" };
+                let fraction = format!("{:06}", us.unsigned_abs());
+                let fraction = fraction.trim_end_matches('0');
+                let point = if fraction.is_empty() { "" } else { "." };
+                let _ = write!(out, "{sign}{}{point}{fraction}S", second.unsigned_abs());
+            }
+        }
+        if out.len() == start + 1 {
+            out.push_str("T0S");
+        }
+    }
+}
+
 impl<'a> Cell<'a> {
     /// The one cell for an unsigned number.
     #[must_use]
@@ -180,7 +214,7 @@ impl<'a> Cell<'a> {
                 let _ = write!(out, "{v:?}");
             }
             Self::Interval(v) => {
-                let _ = write!(out, "{} months {} days {} us", v.months, v.days, v.us);
+                v.format(out);
             }
         }
         out.push_str(&String::from_utf8_lossy(&bytes));
@@ -329,6 +363,8 @@ impl<'a> Cell<'a> {
     pub fn cmp_value(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Float(a), Self::Float(b)) => a.partial_cmp(b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan())),
+            // Where there is only one of the two, it stands for the other, in UTC.
+            (Self::Timestamp(a), Self::TimestampTz(b)) | (Self::TimestampTz(a), Self::Timestamp(b)) => a.cmp(b),
             _ if self.kind() == other.kind() => self.cmp(other),
             _ => self.cmp_unlike(other),
         }

@@ -133,6 +133,38 @@ impl LogicalType {
             (own, other) => own == other,
         }
     }
+
+    /// Whether a column of `self` may be given values of `from`: it [`holds`](Self::holds) them all, or each is looked at
+    /// on its way and one that does not fit is refused by row (I10).
+    ///
+    /// A moment in UTC and a time without zone are taken for each other as UTC. Text takes what other brands carry as
+    /// text, in the text form of [`Cell::format`](crate::Cell::format).
+    #[must_use]
+    pub fn takes(&self, from: &Self) -> bool {
+        use LogicalType::{Array, Bool, Date, Decimal, Int, Interval, Text, Time, Timestamp, TimestampTz, Uuid};
+        let mapped = match (self, from) {
+            (Timestamp, TimestampTz)
+            | (TimestampTz, Timestamp)
+            | (Text { .. }, Uuid | Date | Time | Timestamp | TimestampTz | Interval)
+            | (Text { chars_max: None }, Array(_))
+            // MariaDB's bool.
+            | (Bool, Int { bits: 8, signed: true }) => true,
+            // What became of an unsigned integer where there is none.
+            (Int { bits: 64, signed: false }, Decimal { precision: Some(..=20), scale }) => scale.unwrap_or(0) == 0,
+            _ => false,
+        };
+        mapped || self.holds(from)
+    }
+
+    /// Whether both are the same kind of thing, whatever their bounds; what has no type may be anything.
+    fn is_kind_of(&self, other: &Self) -> bool {
+        let number = |of: &Self| matches!(of, Self::Int { .. } | Self::Decimal { .. } | Self::Float32 | Self::Float64);
+        let text = |of: &Self| matches!(of, Self::Text { .. } | Self::Enum { .. } | Self::Json);
+        *other == Self::Any
+            || std::mem::discriminant(self) == std::mem::discriminant(other)
+            || number(self) && number(other)
+            || text(self) && text(other)
+    }
 }
 
 /// Most digits before and after the point of an exact number; absent inside where there is no bound.
@@ -262,6 +294,9 @@ pub struct TableSchema {
     pub name: TableName,
     /// Raised by the source whenever the columns change; batches name the version they were read with.
     pub version: u32,
+    /// Whether its columns take values beyond their declared types, so that a declaration binds nothing: SQLite's, unless
+    /// they are strict.
+    pub loose: bool,
     /// Columns in their own order.
     pub columns: Vec<Column>,
     /// Positions of the key's columns in key order; empty if the table has no key.
@@ -289,6 +324,7 @@ impl TableSchema {
             brand: String::new(),
             name,
             version: 1,
+            loose: false,
             columns,
             key: Vec::new(),
             key_unique: true,
@@ -332,7 +368,9 @@ impl TableSchema {
                 }
                 continue;
             }
-            if !there.logical.holds(&column.logical) {
+            // What a brand does not hold its own columns to, another brand cannot know from the declaration.
+            let unbound = self.loose && self.brand != sink.brand && there.logical.is_kind_of(&column.logical);
+            if !unbound && !there.logical.takes(&column.logical) {
                 found.push(format!(
                     "column {} is {} at the source and {} at the sink, which does not hold all of it",
                     column.name,

@@ -109,7 +109,7 @@ pub async fn table(
             break;
         }
         let before = a.row.max(b.row);
-        merge_in_memory(&mut a, &mut b, &mut result, what.listed_max);
+        merge_in_memory(pair, &mut a, &mut b, &mut result, what.listed_max);
         compared.rows.fetch_add((a.row.max(b.row) - before) as u64, atomic::Ordering::Relaxed);
     }
     (result.rows_a, result.rows_b) = (a.rows, b.rows);
@@ -117,10 +117,10 @@ pub async fn table(
 }
 
 /// Goes on until one side needs its next batch.
-fn merge_in_memory(a: &mut Rows<'_>, b: &mut Rows<'_>, result: &mut TableResult, listed_max: usize) {
+fn merge_in_memory(pair: &Pair, a: &mut Rows<'_>, b: &mut Rows<'_>, result: &mut TableResult, listed_max: usize) {
     loop {
         let order = match (a.here(), b.here()) {
-            (Some((x, i)), Some((y, j))) => Cell::cmp_keys(x.key_cells(i), y.key_cells(j)),
+            (Some((x, i)), Some((y, j))) => pair.cmp_keys(x.key_cells(i), y.key_cells(j)),
             (Some(_), None) if b.ends => Ordering::Less,
             (None, Some(_)) if a.ends => Ordering::Greater,
             _ => return,
@@ -135,9 +135,9 @@ fn merge_in_memory(a: &mut Rows<'_>, b: &mut Rows<'_>, result: &mut TableResult,
                 b.here().map(|(y, j)| (y, j, Kind::OnlyB))
             }
             Ordering::Equal => match (a.here(), b.here()) {
-                (Some((x, i)), Some((y, j))) if !same_row(x, i, y, j) => {
+                (Some((x, i)), Some((y, j))) if !same_row(pair, x, i, y, j) => {
                     result.differ += 1;
-                    Some((x, i, Kind::Differs(differing(x, i, y, j))))
+                    Some((x, i, Kind::Differs(differing(pair, x, i, y, j))))
                 }
                 _ => None,
             },
@@ -153,7 +153,7 @@ fn merge_in_memory(a: &mut Rows<'_>, b: &mut Rows<'_>, result: &mut TableResult,
     }
 }
 
-fn by_value<'c>(a: impl Iterator<Item = Cell<'c>>, b: impl Iterator<Item = Cell<'c>>) -> Ordering {
+pub(super) fn by_value<'c>(a: impl Iterator<Item = Cell<'c>>, b: impl Iterator<Item = Cell<'c>>) -> Ordering {
     a.zip(b).map(|(x, y)| x.cmp_value(&y)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
@@ -187,11 +187,12 @@ fn shortened(cell: Cell<'_>) -> (CellBuf, Option<usize>) {
     (cell.to_owned(), None)
 }
 
-fn same_row(x: &TableChanges, i: usize, y: &TableChanges, j: usize) -> bool {
-    x.columns().iter().zip(y.columns()).all(|(x, y)| x.cell(i) == y.cell(j))
+fn same_row(pair: &Pair, x: &TableChanges, i: usize, y: &TableChanges, j: usize) -> bool {
+    let mut columns = x.columns().iter().zip(y.columns()).enumerate();
+    columns.all(|(c, (x, y))| pair.same(c, x.cell(i), y.cell(j)))
 }
 
-fn differing(x: &TableChanges, i: usize, y: &TableChanges, j: usize) -> Vec<std::sync::Arc<str>> {
+fn differing(pair: &Pair, x: &TableChanges, i: usize, y: &TableChanges, j: usize) -> Vec<std::sync::Arc<str>> {
     let columns = x.schema().columns.iter().enumerate();
-    columns.filter(|(c, _)| x.cell(i, *c) != y.cell(j, *c)).map(|(_, column)| column.name.clone()).collect()
+    columns.filter(|(c, _)| !pair.same(*c, x.cell(i, *c), y.cell(j, *c))).map(|(_, c)| c.name.clone()).collect()
 }

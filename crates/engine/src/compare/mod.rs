@@ -6,13 +6,14 @@
 
 mod merge;
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{self, AtomicU64};
 
 use syncline_model::mapping::{Mapping, Rule};
 use syncline_model::pattern::{Pattern, Selection, unmatched};
-use syncline_model::{CellBuf, Error, ErrorKind, LogicalType, Result, TableName, TableSchema};
+use syncline_model::{Cell, CellBuf, Error, ErrorKind, LogicalType, Result, TableName, TableSchema};
 
 use crate::connector::{Budget, Description, ReadOrder, ReadSpec, Source};
 use crate::job::Endpoint;
@@ -133,7 +134,39 @@ struct Pair {
     name: TableName,
     a: Arc<TableSchema>,
     b: Arc<TableSchema>,
+    /// For each column whether it means the same on both sides; else values are compared by what they are worth.
+    alike: Vec<bool>,
     structure: Vec<String>,
+}
+
+impl Pair {
+    /// Whether that column's two cells are the same value.
+    fn same(&self, column: usize, x: Cell<'_>, y: Cell<'_>) -> bool {
+        x == y || self.alike.get(column) == Some(&false) && same_worth(x, y)
+    }
+
+    /// Orders two keys: by what they are worth alone where a column of theirs means something else on the other side.
+    fn cmp_keys<'c>(&self, a: impl Iterator<Item = Cell<'c>>, b: impl Iterator<Item = Cell<'c>>) -> Ordering {
+        let alike = self.a.key.iter().all(|&c| self.alike.get(c) == Some(&true));
+        if alike { Cell::cmp_keys(a, b) } else { merge::by_value(a, b) }
+    }
+}
+
+/// Whether two cells of unlike columns are one value in the forms of two brands: `true` and 1, a date and its text, a
+/// decimal and the double nearest to it.
+fn same_worth(x: Cell<'_>, y: Cell<'_>) -> bool {
+    let text = |cell: Cell<'_>| {
+        let mut text = String::new();
+        cell.format(&mut text);
+        text
+    };
+    match (x, y) {
+        (Cell::Interval(_), Cell::Text(_)) | (Cell::Text(_), Cell::Interval(_)) => text(x) == text(y),
+        (Cell::Float(float), exact @ Cell::Decimal(_)) | (exact @ Cell::Decimal(_), Cell::Float(float)) => {
+            text(exact).parse() == Ok(float)
+        }
+        _ => x.cmp_value(&y).is_eq(),
+    }
 }
 
 /// Compares table after table.
@@ -163,7 +196,7 @@ pub async fn compare(what: &Comparison, compared: &Compared) -> Result<Found> {
     for pair in pairs {
         let result = merge::table(what, &pair, &mut *a, &mut *b, compared);
         let result = result.await.map_err(|e| e.at("table", pair.name.to_string()))?;
-        compared.tables.fetch_add(1, Ordering::Relaxed);
+        compared.tables.fetch_add(1, atomic::Ordering::Relaxed);
         results.push(result);
     }
     results.sort_by(|x, y| x.table.cmp(&y.table));
@@ -235,12 +268,14 @@ fn kept_by_one(here: &Description, there: &Description) -> Vec<TableName> {
 fn pair(what: &Comparison, name: TableName, a: &TableSchema, b: &TableSchema) -> Result<Pair> {
     let rule = rule_for(&what.rules, &name)?;
     let keyed = Mapping::new(a, &rule)?.read;
+    let able = |side: &Endpoint| side.connector.capabilities().as_stored;
+    let as_stored = a.brand == b.brand && able(&what.a) && able(&what.b);
     let column = |of: &TableSchema, name: &str| of.position(name).and_then(|i| of.columns.get(i)).cloned();
     let common = |from: &TableSchema| -> Vec<_> {
         let pairs = a.columns.iter().filter_map(|c| Some((column(from, &c.name)?, c, column(b, &c.name)?)));
         let read = pairs.map(|(mut own, in_a, in_b)| {
             // Two columns of one brand that mean different things are compared as they are stored.
-            if a.brand == b.brand && in_a.logical != in_b.logical {
+            if as_stored && in_a.logical != in_b.logical {
                 own.logical = LogicalType::Any;
             }
             own
@@ -258,7 +293,9 @@ fn pair(what: &Comparison, name: TableName, a: &TableSchema, b: &TableSchema) ->
         }
         Ok(Arc::new(narrowed))
     };
-    Ok(Pair { a: with_key(a)?, b: with_key(b)?, structure: structure(what, a, b), name })
+    let (read_a, read_b) = (with_key(a)?, with_key(b)?);
+    let alike = read_a.columns.iter().zip(&read_b.columns).map(|(a, b)| a.logical == b.logical).collect();
+    Ok(Pair { a: read_a, b: read_b, alike, structure: structure(what, a, b), name })
 }
 
 /// Columns that only one side has.

@@ -15,7 +15,7 @@ fn stopped(folder: &Folder, arguments: &[&str], name: &str) -> Ran {
     while !folder.path("sink.db-journal").exists() && running.runs() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(20));
     running.signal(name);
     running.ends_within(STOP_MAX)
 }

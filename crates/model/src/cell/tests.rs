@@ -274,6 +274,8 @@ fn the_text_form_of_every_kind() {
         Cell::Timestamp(TIMESTAMP_MAX),
         Cell::TimestampTz(-1),
         Cell::Interval(Interval { months: 1, days: -2, us: 3 }),
+        Cell::Interval(Interval { months: -25, days: 0, us: -14_706_780_000 }),
+        Cell::Interval(Interval { months: 0, days: 0, us: 0 }),
         Cell::Uuid([0x1f; 16]),
     ];
     let shown: Vec<String> = cells
@@ -300,7 +302,9 @@ fn the_text_form_of_every_kind() {
     a time: 00:00:01.500
     a timestamp: 9999-12-31 23:59:59.999999
     a timestamptz: 1969-12-31 23:59:59.999999+00:00
-    an interval: 1 months -2 days 3 us
+    an interval: P1M-2DT0.000003S
+    an interval: P-2Y-1MT-4H-5M-6.78S
+    an interval: PT0S
     a uuid: 1f1f1f1f-1f1f-1f1f-1f1f-1f1f1f1f1f1f
     ");
 }

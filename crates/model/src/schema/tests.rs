@@ -95,6 +95,40 @@ fn what_holds_what() {
     }
 }
 
+#[test]
+fn what_takes_what() {
+    use LogicalType::*;
+    let text = |chars_max| Text { chars_max };
+    let whole = |p| Decimal { precision: Some(p), scale: Some(0) };
+    for (own, from) in [
+        (Bool, Int { bits: 8, signed: true }),
+        (Timestamp, TimestampTz),
+        (TimestampTz, Timestamp),
+        (text(Some(36)), Uuid),
+        (text(None), Array(Box::new(Date))),
+        (Int { bits: 64, signed: false }, whole(20)),
+        (Float64, Float32),
+    ] {
+        assert!(own.takes(&from), "{own} should take {from}");
+    }
+    for (own, from) in [
+        (Bool, Int { bits: 16, signed: true }),
+        (Int { bits: 64, signed: false }, whole(21)),
+        (Int { bits: 64, signed: true }, whole(19)),
+        (Int { bits: 64, signed: false }, Decimal { precision: Some(20), scale: Some(1) }),
+        (Int { bits: 32, signed: true }, Int { bits: 64, signed: true }),
+        (text(Some(36)), Array(Box::new(Date))),
+        (text(Some(4)), text(None)),
+        (text(None), Bytes { bytes_max: None }),
+        (text(None), Float64),
+        (Uuid, text(None)),
+        (Date, Timestamp),
+        (Date, Any),
+    ] {
+        assert!(!own.takes(&from), "{own} should not take {from}");
+    }
+}
+
 fn table() -> TableSchema {
     let mut table = TableSchema::new(
         TableName::bare("orders"),
@@ -105,6 +139,24 @@ fn table() -> TableSchema {
     );
     table.key = vec![0];
     table
+}
+
+/// What SQLite declares binds nothing, so another brand looks at the values; its own brand may still rely on it.
+#[test]
+fn a_loose_declaration_binds_nothing_at_another_brand() {
+    let source = |loose, brand: &str| {
+        let mut source = table();
+        source.columns[0].logical = LogicalType::Int { bits: 64, signed: true };
+        source.columns[1].logical = LogicalType::Any;
+        TableSchema { loose, brand: brand.into(), ..source }
+    };
+    let sink = TableSchema { brand: "postgres".into(), ..table() };
+    let found = |source: TableSchema| source.misfits(&sink).len();
+    assert_eq!((found(source(true, "sqlite")), found(source(false, "sqlite"))), (0, 2));
+    assert_eq!(found(source(true, "postgres")), 2);
+    let mut bytes = source(true, "sqlite");
+    bytes.columns[1].logical = LogicalType::Bytes { bytes_max: None };
+    assert_eq!(found(bytes), 1);
 }
 
 fn misfits(change: impl FnOnce(&mut TableSchema)) -> String {

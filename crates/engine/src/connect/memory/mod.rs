@@ -122,7 +122,14 @@ fn missing(table: &TableName) -> Error {
 #[async_trait]
 impl Connector for Memory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { snapshot: true, key_order: true, sink: true, native: None, transactional_ddl: true }
+        Capabilities {
+            snapshot: true,
+            key_order: true,
+            sink: true,
+            as_stored: true,
+            native: None,
+            transactional_ddl: true,
+        }
     }
 
     async fn check(&self) -> Result<CheckReport> {

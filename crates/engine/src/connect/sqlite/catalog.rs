@@ -121,6 +121,7 @@ pub fn structure(conn: &Connection, name: &str) -> Result<TableSchema> {
         let (without_rowid, strict): (bool, bool) = stmt.query_row([name], |r| Ok((r.get(0)?, r.get(1)?)))?;
         schema.options.extend(without_rowid.then(|| "WITHOUT ROWID".to_owned()));
         schema.options.extend(strict.then(|| "STRICT".to_owned()));
+        schema.loose = !strict;
         if is_rowid_alias(&schema) {
             let alias = schema.key.first().copied().and_then(|c| schema.columns.get_mut(c));
             alias.into_iter().for_each(|c| c.numbered = true);

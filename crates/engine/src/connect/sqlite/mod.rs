@@ -161,6 +161,7 @@ impl Connector for Sqlite {
             snapshot: true,
             key_order: true,
             sink: true,
+            as_stored: true,
             native: Some(native::FORM),
             transactional_ddl: true,
         }

@@ -58,12 +58,13 @@ pub fn logical(declared: &str) -> LogicalType {
         "SMALLINT" | "INT2" => LogicalType::Int { bits: 16, signed: name.1 },
         "MEDIUMINT" => LogicalType::Int { bits: 24, signed: name.1 },
         // SQLite's integers are 64 bits and signed, whatever is declared.
-        "INT" | "INTEGER" | "BIGINT" | "INT4" | "INT8" | "UNSIGNED BIG INT" => {
-            LogicalType::Int { bits: 64, signed: true }
-        }
+        "INT" | "INTEGER" | "BIGINT" | "INT8" | "UNSIGNED BIG INT" => LogicalType::Int { bits: 64, signed: true },
+        // PostgreSQL's words; nobody writes them who means anything else.
+        "INT4" => LogicalType::Int { bits: 32, signed: name.1 },
+        "FLOAT4" => LogicalType::Float32,
         "BOOL" | "BOOLEAN" => LogicalType::Bool,
         "REAL" | "DOUBLE" | "DOUBLE PRECISION" | "FLOAT" => LogicalType::Float64,
-        "NUMERIC" | "DECIMAL" | "DEC" => LogicalType::Decimal {
+        "NUMERIC" | "DECIMAL" | "DEC" | DECIMAL_AS_TEXT => LogicalType::Decimal {
             precision: first.and_then(|n| u16::try_from(n).ok()),
             scale: first.and_then(|_| i16::try_from(second.unwrap_or(0)).ok()),
         },
@@ -81,6 +82,9 @@ pub fn logical(declared: &str) -> LogicalType {
     }
 }
 
+/// A decimal column with the affinity of text: it keeps every digit.
+const DECIMAL_AS_TEXT: &str = "DECIMALTEXT";
+
 /// The declared type that a column from another brand gets; the inverse of [`logical`] as far as SQLite goes.
 pub fn declared(logical: &LogicalType) -> String {
     match logical {
@@ -92,13 +96,17 @@ pub fn declared(logical: &LogicalType) -> String {
                 8 => "TINYINT",
                 16 => "SMALLINT",
                 24 => "MEDIUMINT",
+                32 => "INT4",
                 _ => "INTEGER",
             };
-            if *signed || *bits >= 32 { name.into() } else { format!("{name} UNSIGNED") }
+            if *signed || *bits > 32 { name.into() } else { format!("{name} UNSIGNED") }
         }
-        LogicalType::Float32 | LogicalType::Float64 => "REAL".into(),
-        LogicalType::Decimal { precision: Some(p), scale } => format!("DECIMAL({p},{})", scale.unwrap_or(0)),
-        LogicalType::Decimal { .. } => "DECIMAL".into(),
+        LogicalType::Float32 => "FLOAT4".into(),
+        LogicalType::Float64 => "REAL".into(),
+        LogicalType::Decimal { precision: Some(p @ ..=15), scale } => format!("DECIMAL({p},{})", scale.unwrap_or(0)),
+        // SQLite's numbers keep 15 digits exactly; beyond them only text is the same decimal afterwards.
+        LogicalType::Decimal { precision: Some(p), scale } => format!("{DECIMAL_AS_TEXT}({p},{})", scale.unwrap_or(0)),
+        LogicalType::Decimal { .. } => DECIMAL_AS_TEXT.into(),
         LogicalType::Text { chars_max: Some(n) } => format!("VARCHAR({n})"),
         LogicalType::Bytes { bytes_max: Some(n) } => format!("BLOB({n})"),
         LogicalType::Bytes { .. } => "BLOB".into(),
@@ -140,9 +148,22 @@ fn text_cell<'a>(logical: &LogicalType, bytes: &'a [u8]) -> Cell<'a> {
         LogicalType::Timestamp => temporal::parse_timestamp(bytes).map(Cell::Timestamp),
         LogicalType::TimestampTz => bytes.strip_suffix(UTC).and_then(temporal::parse_timestamp).map(Cell::TimestampTz),
         LogicalType::Uuid => parse_uuid(bytes).map(Cell::Uuid),
+        LogicalType::Decimal { precision, scale } => precise(bytes, precision.and(*scale)).map(Cell::Decimal),
         _ => None,
     };
     meant.unwrap_or_else(|| std::str::from_utf8(bytes).map_or(Cell::BadText(bytes), Cell::Text))
+}
+
+/// A decimal that was stored as text, if it would be stored as that text again: with just its type's decimals.
+fn precise(text: &[u8], scale: Option<i16>) -> Option<Decimal<'_>> {
+    let text = std::str::from_utf8(text).ok()?;
+    let decimal = Decimal::from_text(text)?;
+    let Some(scale) = scale else { return Some(decimal) };
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let minus_zero = digits.len() < text.len() && digits.bytes().all(|c| matches!(c, b'0' | b'.'));
+    let plain = (whole == "0" || !whole.starts_with('0')) && !minus_zero;
+    (plain && usize::try_from(scale) == Ok(fraction.len())).then_some(decimal)
 }
 
 /// How a moment in UTC ends in text.
