@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use syncline_model::{Error, ErrorKind, Result};
 
-use crate::config::{ConnectionSpec, ConnectionUrl};
+use crate::config::{ConnectionSpec, ConnectionUrl, Scheme};
 use crate::connect::memory::Memory;
+use crate::connect::postgres::Postgres;
 use crate::connect::sqlite::Sqlite;
 use crate::connector::Connector;
 use crate::job::Endpoint;
@@ -20,10 +21,13 @@ pub fn open(spec: &ConnectionSpec) -> Result<Endpoint> {
     let bare: Arc<dyn Connector> = match &spec.url {
         ConnectionUrl::Sqlite(path) => Arc::new(Sqlite::new(path)),
         ConnectionUrl::Memory(name) => Arc::new(Memory::named(name)),
+        ConnectionUrl::Network(url) if url.scheme == Scheme::Postgres => {
+            Arc::new(Postgres::new(url, spec.password.as_ref()).map_err(|e| e.at("connection", &*spec.name))?)
+        }
         ConnectionUrl::Network(url) => {
             return Err(Error::new(ErrorKind::Unsupported, format!("there is no connector for {} yet", url.scheme))
                 .at("connection", &*spec.name)
-                .hint("this version connects SQLite files: `sqlite:PATH`"));
+                .hint("this version connects SQLite files (`sqlite:PATH`) and PostgreSQL (`postgres://USER@HOST/DATABASE`)"));
         }
     };
     let patient = Arc::new(Retry::new(bare, Patience::default()));

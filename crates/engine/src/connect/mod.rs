@@ -2,4 +2,5 @@
 //! [`crate::registry`].
 
 pub mod memory;
+pub mod postgres;
 pub mod sqlite;

@@ -8,7 +8,8 @@ const PASSWORD: &str = "hunter2";
 fn keeps_it(ran: &Ran, what: &str) {
     assert!(!ran.out.contains(PASSWORD), "{what}: {}", ran.out);
     assert!(!ran.err.contains(PASSWORD), "{what}: {}", ran.err);
-    assert_eq!(ran.code, Some(2), "{what}: {}", ran.err);
+    // A URL that can be read names a server that is not there.
+    assert!(matches!(ran.code, Some(1 | 2)), "{what}: {:?} {}", ran.code, ran.err);
 }
 
 #[test]

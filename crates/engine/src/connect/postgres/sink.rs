@@ -1,0 +1,292 @@
+//! Writing into PostgreSQL: a unit is one transaction of DDL, rows, position and epoch (I2, I3).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use syncline_model::change::{Op, Uniform};
+use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result, TableName};
+use tokio_postgres::error::SqlState;
+
+use super::apply::TableSink;
+use super::session::{Session, failed, in_passing};
+use super::{catalog, ddl, finish};
+use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
+
+/// Serialises who creates and removes the control table. Any number; this one reads `syncline` on a telephone.
+const CONTROL_LOCK: i64 = 79_625_463;
+
+/// An open sink.
+pub struct Writer {
+    lease: Lease,
+    state: State,
+}
+
+struct State {
+    session: Arc<Session>,
+    spec: WriteSpec,
+    epoch: Epoch,
+    in_unit: bool,
+    /// Whether the lane has a position that somebody may want to continue from.
+    has_position: bool,
+    tables: HashMap<TableName, TableSink>,
+    /// The tables that this lane created, also in runs before this one.
+    created: BTreeSet<TableName>,
+    /// Whether triggers and references are off for all that this session writes.
+    is_replica: bool,
+}
+
+impl Writer {
+    /// Takes the lane over: the epoch is raised, whoever held it is fenced.
+    pub async fn open(session: Session, spec: WriteSpec) -> Result<Self> {
+        // The rows already hold what the source's triggers made of them (F74).
+        let is_replica = match session.client.batch_execute("SET session_replication_role = replica").await {
+            Ok(()) => true,
+            Err(e) if e.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => false,
+            Err(e) => return Err(failed(e, "cannot take the lane")),
+        };
+        let (lease, created) = take(&session, &spec).await?;
+        let names: Vec<TableName> = spec.tables.iter().map(|t| t.name.clone()).collect();
+        let mut there = catalog::tables(&session, &names).await?;
+        let tables = spec
+            .tables
+            .iter()
+            .map(|schema| (schema.name.clone(), TableSink::new(schema, there.remove(&schema.name), is_replica)));
+        let tables = tables.collect();
+        let has_position = lease.position.is_some();
+        let session = Arc::new(session);
+        let epoch = lease.epoch;
+        let state = State { session, spec, epoch, in_unit: false, has_position, tables, created, is_replica };
+        Ok(Self { lease, state })
+    }
+}
+
+async fn take(session: &Session, spec: &WriteSpec) -> Result<(Lease, BTreeSet<TableName>)> {
+    let cannot = |e| failed(e, "cannot take the lane");
+    // An epoch is never used twice, though a finished copy takes its row away: the first one is the time in µs, which
+    // outruns any counting up. Else who slept since would take a later copy's lease for its own (F09).
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let first_epoch = i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX);
+    let client = &session.client;
+    let begin = format!("BEGIN; SELECT pg_catalog.pg_advisory_xact_lock({CONTROL_LOCK}); {}", ddl::CREATE_POSITION);
+    client.batch_execute(&begin).await.map_err(cannot)?;
+    let sql = "INSERT INTO syncline_position AS lane (job, epoch, owner, changed_at) VALUES ($1, $2, $3, now()) \
+        ON CONFLICT (job) DO UPDATE SET epoch = lane.epoch + 1, owner = excluded.owner, changed_at = excluded.changed_at, \
+            layout = CASE WHEN $4 THEN NULL ELSE lane.layout END, \
+            position = CASE WHEN $4 THEN NULL ELSE lane.position END \
+        RETURNING epoch, layout, position, created";
+    let row = client.query_one(sql, &[&spec.lane.0, &first_epoch, &spec.owner, &spec.restart]).await.map_err(cannot)?;
+    client.batch_execute("COMMIT").await.map_err(cannot)?;
+    let created: Option<String> = row.get(3);
+    let created = created.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    let epoch = Epoch(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0));
+    Ok((Lease { epoch, position: position(row.get(1), row.get(2)) }, created))
+}
+
+fn position(layout: Option<String>, at: Option<String>) -> Option<Position> {
+    layout.zip(at).map(|(layout, at)| Position { layout, at })
+}
+
+fn number(epoch: Epoch) -> i64 {
+    i64::try_from(epoch.0).unwrap_or(i64::MAX)
+}
+
+/// The lanes that keep their position in this database.
+pub async fn lanes(session: &Session) -> Result<Vec<LaneState>> {
+    let sql = "SELECT job, epoch, owner, layout, position, \
+            pg_catalog.to_char(changed_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') FROM syncline_position ORDER BY job";
+    let rows = match session.client.query(sql, &[]).await {
+        Ok(rows) => rows,
+        Err(e) if e.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(Vec::new()),
+        Err(e) => return Err(failed(e, "cannot read syncline_position")),
+    };
+    let lane = |row: &tokio_postgres::Row| LaneState {
+        lane: LaneId(row.get(0)),
+        epoch: Epoch(u64::try_from(row.get::<_, i64>(1)).unwrap_or(0)),
+        owner: row.get(2),
+        position: position(row.get(3), row.get(4)),
+        changed_at: row.get(5),
+    };
+    Ok(rows.iter().map(lane).collect())
+}
+
+#[async_trait]
+impl Sink for Writer {
+    fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    async fn begin(&mut self, epoch: Epoch) -> Result<()> {
+        self.state.begin(epoch).await
+    }
+
+    async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
+        self.state.write(batch).await
+    }
+
+    async fn commit(&mut self, upto: &Position) -> Result<()> {
+        self.state.commit(upto).await
+    }
+
+    async fn finish(&mut self) -> Result<FinishReport> {
+        self.state.finish().await
+    }
+}
+
+impl State {
+    async fn execute(&self, sql: &str, what: &str) -> Result<()> {
+        self.session.client.batch_execute(sql).await.map_err(|e| failed(e, what))
+    }
+
+    async fn begin(&mut self, epoch: Epoch) -> Result<()> {
+        if std::mem::take(&mut self.in_unit) {
+            self.execute("ROLLBACK", "cannot take the unit back").await?;
+        }
+        // Asked outside of the unit's transaction, so that nobody who takes the lane over or puts it away waits for it.
+        let sql = "SELECT epoch FROM syncline_position WHERE job = $1";
+        match self.session.client.query_opt(sql, &[&self.spec.lane.0]).await {
+            Ok(Some(row)) if epoch == self.epoch && row.get::<_, i64>(0) == number(epoch) => {}
+            Ok(_) => return Err(fenced()),
+            // Who took over may have finished, and taken the table away.
+            Err(e) if e.code() == Some(&SqlState::UNDEFINED_TABLE) => return Err(fenced()),
+            Err(e) => return Err(failed(e, "cannot begin a unit")),
+        }
+        self.execute("BEGIN", "cannot begin a unit").await?;
+        self.in_unit = true;
+        self.tables.values_mut().for_each(TableSink::begin);
+        Ok(())
+    }
+
+    async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
+        if !self.in_unit {
+            return Err(Error::new(ErrorKind::Bug, "a batch was written outside of a unit"));
+        }
+        let mut report = WriteReport::default();
+        for changes in &batch.tables {
+            let session = self.session.clone();
+            self.table(&changes.schema().name)?.open_for_write(&session).await?;
+        }
+        let session = self.session.clone();
+        if let [only] = &batch.tables[..]
+            && only.marks().op == Uniform::One(Op::Snapshot)
+        {
+            self.table(&only.schema().name)?.load(&session, only, &mut report).await?;
+            return Ok(report);
+        }
+        for (t, row) in batch.in_order() {
+            let Some(changes) = batch.tables.get(t) else { continue };
+            self.table(&changes.schema().name)?.change(&session, changes, row, &mut report).await?;
+        }
+        Ok(report)
+    }
+
+    /// The table that these changes go to.
+    fn table(&mut self, name: &TableName) -> Result<&mut TableSink> {
+        self.tables.get_mut(name).ok_or_else(|| {
+            Error::new(ErrorKind::Bug, "a batch names a table that the sink was not opened for")
+                .at("table", name.to_string())
+        })
+    }
+
+    async fn commit(&mut self, upto: &Position) -> Result<()> {
+        if !self.in_unit {
+            return Err(Error::new(ErrorKind::Bug, "a commit without an open unit"));
+        }
+        let session = self.session.clone();
+        let mut created = self.created.clone();
+        for (name, table) in &mut self.tables {
+            if table.close(&session).await? {
+                created.insert(name.clone());
+            }
+        }
+        let list = if created.is_empty() { None } else { serde_json::to_string(&created).ok() };
+        let cannot = |e| failed(e, "cannot commit the unit");
+        let sql = "UPDATE syncline_position SET layout = $3, position = $4, created = $5, changed_at = now() \
+            WHERE job = $1 AND epoch = $2";
+        let mine =
+            session.client.execute(sql, &[&self.spec.lane.0, &number(self.epoch), &upto.layout, &upto.at, &list]).await;
+        match mine {
+            Ok(1) => {}
+            Ok(_) => return Err(fenced()),
+            Err(e) if e.code() == Some(&SqlState::UNDEFINED_TABLE) => return Err(fenced()),
+            Err(e) => return Err(cannot(e)),
+        }
+        // I2: data, position and epoch become durable here, together.
+        session.client.batch_execute("COMMIT").await.map_err(cannot)?;
+        (self.in_unit, self.has_position, self.created) = (false, true, created);
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> Result<FinishReport> {
+        let mut report = FinishReport::default();
+        if std::mem::take(&mut self.in_unit) {
+            self.execute("ROLLBACK", "cannot take the unit back").await?;
+        }
+        finish::complete(&self.session, &self.spec, &self.created, self.is_replica, &mut report).await?;
+        for schema in &self.spec.tables {
+            if self.tables.get(&schema.name).is_some_and(TableSink::held_rows_before) {
+                let sql = format!("SELECT count(*) FROM {}", ddl::table_sql(&schema.name));
+                let rows = self.session.client.query_one(&sql, &[]).await.map_err(|e| failed(e, "cannot finish"))?;
+                report.rows_held.push((schema.name.to_string(), u64::try_from(rows.get::<_, i64>(0)).unwrap_or(0)));
+            }
+        }
+        if self.spec.once {
+            if !remove_trace(&self.session, &self.spec.lane, self.epoch).await? {
+                return Err(fenced());
+            }
+            // There is nothing left to put away.
+            self.has_position = true;
+        } else if !self.created.is_empty() {
+            let sql = "UPDATE syncline_position SET created = NULL WHERE job = $1 AND epoch = $2";
+            let mine = self.session.client.execute(sql, &[&self.spec.lane.0, &number(self.epoch)]).await;
+            if mine.map_err(|e| failed(e, "cannot finish"))? != 1 {
+                return Err(fenced());
+            }
+            self.created.clear();
+        }
+        Ok(report)
+    }
+}
+
+/// A one-time copy leaves nothing of ours behind; false if the lane is no longer ours.
+async fn remove_trace(session: &Session, lane: &LaneId, epoch: Epoch) -> Result<bool> {
+    let cannot = |e| failed(e, "cannot put the lane's trace away");
+    let client = &session.client;
+    client
+        .batch_execute(&format!("BEGIN; SELECT pg_catalog.pg_advisory_xact_lock({CONTROL_LOCK})"))
+        .await
+        .map_err(cannot)?;
+    let sql = "DELETE FROM syncline_position WHERE job = $1 AND epoch = $2";
+    let ours = match client.execute(sql, &[&lane.0, &number(epoch)]).await {
+        Ok(ours) => ours,
+        Err(e) => {
+            client.batch_execute("ROLLBACK").await.map_err(cannot)?;
+            return if e.code() == Some(&SqlState::UNDEFINED_TABLE) { Ok(false) } else { Err(cannot(e)) };
+        }
+    };
+    let others = client.query_one("SELECT EXISTS (SELECT 1 FROM syncline_position)", &[]).await.map_err(cannot)?;
+    if ours == 1 && !others.get::<_, bool>(0) {
+        client.batch_execute("DROP TABLE syncline_position").await.map_err(cannot)?;
+    }
+    client.batch_execute("COMMIT").await.map_err(cannot)?;
+    Ok(ours == 1)
+}
+
+/// A one-time copy that ends by an error before it committed anything leaves nothing of ours behind. A killed one
+/// does; its next run puts it away.
+impl Drop for State {
+    fn drop(&mut self) {
+        if self.spec.once && !self.has_position && !self.session.client.is_closed() {
+            let (session, lane, epoch) = (self.session.clone(), self.spec.lane.clone(), self.epoch);
+            in_passing(async move {
+                let _ = session.client.batch_execute("ROLLBACK").await;
+                let _ = remove_trace(&session, &lane, epoch).await;
+            });
+        }
+    }
+}
+
+fn fenced() -> Error {
+    Error::new(ErrorKind::Fenced, "another process has taken this lane over; nothing of this unit was written")
+}

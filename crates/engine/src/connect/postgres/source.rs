@@ -1,0 +1,225 @@
+//! A snapshot of a PostgreSQL database: one transaction that sees one moment, one binary COPY per table.
+//!
+//! A task of its own reads and stays one batch ahead of whoever asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use syncline_model::change::TableBuilder;
+use syncline_model::{ChangeBatch, Column, Error, ErrorKind, Position, Result, TableSchema};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::catalog::{self, Table};
+use super::quoted;
+use super::session::{Session, failed};
+use super::types::Kind;
+use super::types::decode::Rows;
+use crate::capture::snapshot;
+use crate::connector::{Budget, Read, ReadOrder, ReadSpec, Source};
+
+/// An open snapshot.
+pub struct Snapshot {
+    batches: mpsc::Receiver<Result<ChangeBatch>>,
+    /// Told with each `read`; the task asks before it begins a batch.
+    budget: watch::Sender<usize>,
+    /// Holds the task back until the first `read` has said how large a batch may be.
+    starts: Option<oneshot::Sender<()>>,
+    /// Units that have not ended. A task that goes away before is an error and never an end (I10).
+    units_left: usize,
+}
+
+/// A table with what is sent for it.
+struct Planned {
+    schema: Arc<TableSchema>,
+    copy: String,
+    kinds: Vec<Kind>,
+}
+
+impl Snapshot {
+    /// Takes the snapshot now: what is committed later is not part of it.
+    pub async fn open(session: Session, at: Option<Position>, spec: ReadSpec) -> Result<Self> {
+        let (_, wanted) = snapshot::remaining(at.as_ref(), &spec.tables)?;
+        let tables = begin(&session, &wanted).await?;
+        let planned: Result<Vec<Planned>> = wanted
+            .iter()
+            .map(|schema| {
+                let table = tables.get(&schema.name).ok_or_else(|| gone(schema))?;
+                let columns = same_as_described(schema, table)?;
+                let kinds = columns.iter().filter_map(|c| table.kinds.get(*c)).copied().collect();
+                Ok(Planned { copy: copy(schema, table, &columns, spec.order), schema: schema.clone(), kinds })
+            })
+            .collect();
+        let planned = planned?;
+        let (to_reader, batches) = mpsc::channel(1);
+        let (budget, budget_now) = watch::channel(0);
+        let (starts, started) = oneshot::channel();
+        let units_left = planned.len();
+        tokio::spawn(async move {
+            if started.await.is_err() {
+                return;
+            }
+            let reader = Reader { session, budget: budget_now, to_reader };
+            // The receiver is gone when the lane ended early; then nobody wants the rest.
+            for table in planned {
+                match reader.table(&table).await {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(e) => {
+                        let _ = reader.to_reader.send(Err(e.at("table", table.schema.name.to_string()))).await;
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(Self { batches, budget, starts: Some(starts), units_left })
+    }
+}
+
+#[async_trait]
+impl Source for Snapshot {
+    async fn read(&mut self, budget: Budget) -> Result<Read> {
+        if self.units_left == 0 {
+            return Ok(Read::End);
+        }
+        self.budget.send_if_modified(|now| std::mem::replace(now, budget.bytes_max) != budget.bytes_max);
+        if let Some(starts) = self.starts.take() {
+            let _ = starts.send(());
+        }
+        match tokio::time::timeout(budget.wait_max.max(Duration::from_millis(1)), self.batches.recv()).await {
+            Err(_) => Ok(Read::Idle),
+            Ok(Some(batch)) => {
+                let batch = batch?;
+                self.units_left -= usize::from(batch.ends.is_some());
+                Ok(Read::Batch(batch))
+            }
+            // After an error there is no going on from here; the lane opens anew.
+            Ok(None) => Err(Error::new(ErrorKind::Unreachable, "the snapshot was lost before its end")),
+        }
+    }
+
+    /// A snapshot keeps nothing for anybody.
+    async fn confirm(&mut self, _upto: &Position) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct Reader {
+    session: Session,
+    budget: watch::Receiver<usize>,
+    to_reader: mpsc::Sender<Result<ChangeBatch>>,
+}
+
+impl Reader {
+    /// Reads one table as one unit; false if nobody listens any more.
+    async fn table(&self, table: &Planned) -> Result<bool> {
+        let cannot = |e| failed(e, "cannot read the table");
+        let mut stream = Box::pin(self.session.client.copy_out(&table.copy).await.map_err(cannot)?);
+        let mut rows = Rows::new(table.kinds.clone());
+        let mut builder = TableBuilder::new(table.schema.clone());
+        let (mut begins, mut ord) = (true, 0u64);
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(cannot)?;
+            let mut at = 0;
+            while rows.next(&piece, &mut at)? {
+                // Full only when another row comes: the last batch is the one that ends the unit.
+                if builder.rows() > 0 && builder.bytes() >= *self.budget.borrow() {
+                    let changes = builder.finish_snapshot(ord)?;
+                    ord += changes.rows() as u64;
+                    let batch = ChangeBatch { begins: std::mem::take(&mut begins), ends: None, tables: vec![changes] };
+                    if self.to_reader.send(Ok(batch)).await.is_err() {
+                        return Ok(false);
+                    }
+                }
+                builder.snapshot_row(|i| rows.cell(&piece, i))?;
+            }
+        }
+        if !rows.ended() {
+            return Err(Error::new(ErrorKind::Unreachable, "the table's rows stopped before their end"));
+        }
+        let changes = builder.finish_snapshot(ord)?;
+        let ends = Some(snapshot::after(&table.schema.name));
+        Ok(self.to_reader.send(Ok(ChangeBatch { begins, ends, tables: vec![changes] })).await.is_ok())
+    }
+}
+
+/// Begins the transaction, holds the tables as they are, and only then takes the snapshot: a table that is emptied or
+/// changed between would not be what it was (F88).
+async fn begin(
+    session: &Session,
+    wanted: &[Arc<TableSchema>],
+) -> Result<std::collections::HashMap<syncline_model::TableName, Table>> {
+    let cannot = |e| failed(e, "cannot begin a snapshot");
+    let names: Vec<_> = wanted.iter().map(|t| t.name.clone()).collect();
+    let before = catalog::tables(session, &names).await?;
+    session.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(cannot)?;
+    for schema in wanted {
+        let table = before.get(&schema.name).ok_or_else(|| gone(schema))?;
+        session.client.batch_execute(&format!("LOCK TABLE {} IN ACCESS SHARE MODE", table.sql_read())).await.map_err(
+            |e| {
+                let e = failed(e, "cannot read the table").at("table", schema.name.to_string());
+                match e.kind() {
+                    ErrorKind::Denied => e.hint(format!("GRANT SELECT ON {} TO the login", table.sql())),
+                    ErrorKind::Full => e.hint("raise max_locks_per_transaction at the server"),
+                    _ => e,
+                }
+            },
+        )?;
+    }
+    catalog::tables(session, &names).await
+}
+
+fn gone(schema: &TableSchema) -> Error {
+    Error::new(ErrorKind::Schema, "the table is no longer there").at("table", schema.name.to_string())
+}
+
+/// The positions of the wanted columns; refuses a table whose columns are no longer what they were when it was described
+/// (F88).
+fn same_as_described(schema: &TableSchema, now: &Table) -> Result<Vec<usize>> {
+    if let Some(reason) = catalog::what_it_is(&now.relkind) {
+        return Err(Error::new(ErrorKind::Schema, reason).at("table", schema.name.to_string()));
+    }
+    let same = |c: &Column| now.schema.columns.iter().position(|n| n.name == c.name && n.native == c.native);
+    let place = |c: &Column| {
+        same(c).ok_or_else(|| {
+            Error::new(ErrorKind::Schema, "the table was changed while the job began")
+                .at("table", schema.name.to_string())
+                .at("column", &*c.name)
+                .hint("run the same command again")
+        })
+    };
+    schema.columns.iter().map(place).collect()
+}
+
+/// The one COPY of a table.
+fn copy(schema: &TableSchema, table: &Table, columns: &[usize], order: ReadOrder) -> String {
+    let kind = |c: &usize| table.kinds.get(*c).copied().unwrap_or(Kind::Other);
+    let expressions: Vec<String> = schema
+        .columns
+        .iter()
+        .zip(columns)
+        .map(|(column, c)| {
+            let name = quoted(&column.name);
+            if kind(c).is_binary() { name } else { format!("{name}::text") }
+        })
+        .collect();
+    let mut select = format!("SELECT {} FROM {}", expressions.join(", "), table.sql_read());
+    if order == ReadOrder::Key {
+        let key = schema.key.iter().filter_map(|k| Some((schema.columns.get(*k)?, kind(columns.get(*k)?))));
+        let key: Vec<String> = key.map(|(column, kind)| by_cells(&quoted(&column.name), kind)).collect();
+        select.push_str(&format!(" ORDER BY {}", key.join(", ")));
+    }
+    format!("COPY ({select}) TO STDOUT (FORMAT binary)")
+}
+
+/// An expression that sorts a column as cells are sorted.
+fn by_cells(name: &str, kind: Kind) -> String {
+    match kind {
+        Kind::Text(_) => format!("{name} COLLATE \"C\""),
+        // A comparison of char(n) passes over its blanks, and so does its cast.
+        Kind::Char(_) => format!("pg_catalog.textin(pg_catalog.bpcharout({name})) COLLATE \"C\""),
+        Kind::Name | Kind::Enum | Kind::Other | Kind::Json | Kind::Jsonb => format!("{name}::text COLLATE \"C\""),
+        _ => name.to_owned(),
+    }
+}

@@ -1,0 +1,163 @@
+//! From the rows of a binary COPY to cells.
+
+use syncline_model::cell::Interval;
+use syncline_model::decimal::Decimal;
+use syncline_model::temporal::DAY_US;
+use syncline_model::{Cell, Error, ErrorKind, Result};
+
+use super::numeric::Numeric;
+use super::{Kind, moment, numeric};
+
+/// The first bytes of a binary COPY.
+const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+
+/// One field on its way to a cell.
+#[derive(Debug)]
+enum Field {
+    /// A cell that borrows nothing.
+    Ready(Cell<'static>),
+    /// Text or bytes, as they stand in the row.
+    Text(usize, usize),
+    Bytes(usize, usize),
+    /// What no cell of the column's type can be, in the server's text form.
+    Irregular(String),
+    /// A decimal of many digits.
+    Long(String),
+}
+
+/// The reader of one COPY's rows. Its buffers are reused from row to row.
+pub struct Rows {
+    kinds: Vec<Kind>,
+    fields: Vec<Field>,
+    begun: bool,
+    ended: bool,
+}
+
+fn damaged() -> Error {
+    Error::new(ErrorKind::Corrupt, "the server sent a row that cannot be read")
+}
+
+impl Rows {
+    /// For rows of these kinds.
+    pub fn new(kinds: Vec<Kind>) -> Self {
+        Self { fields: Vec::with_capacity(kinds.len()), kinds, begun: false, ended: false }
+    }
+
+    /// Whether the end was seen; a stream that stops before it is not complete.
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Takes the next row from the front of `rest`; false at the end of the piece.
+    pub fn next(&mut self, data: &[u8], at: &mut usize) -> Result<bool> {
+        if !self.begun {
+            let head = data.get(*at..).and_then(|rest| rest.strip_prefix(SIGNATURE)).ok_or_else(damaged)?;
+            let extension =
+                head.get(4..8).and_then(|e| e.try_into().ok()).map(u32::from_be_bytes).ok_or_else(damaged)?;
+            *at += SIGNATURE.len() + 8 + usize::try_from(extension).map_err(|_| damaged())?;
+            self.begun = true;
+        }
+        if *at >= data.len() || self.ended {
+            return Ok(false);
+        }
+        let count = take::<2>(data, at).map(i16::from_be_bytes)?;
+        if count == -1 {
+            self.ended = true;
+            return Ok(false);
+        }
+        if usize::try_from(count).ok() != Some(self.kinds.len()) {
+            return Err(damaged());
+        }
+        self.fields.clear();
+        for kind in &self.kinds {
+            let length = take::<4>(data, at).map(i32::from_be_bytes)?;
+            let Ok(length) = usize::try_from(length) else {
+                self.fields.push(Field::Ready(Cell::Null));
+                continue;
+            };
+            let end = at.checked_add(length).ok_or_else(damaged)?;
+            let bytes = data.get(*at..end).ok_or_else(damaged)?;
+            self.fields.push(field(*kind, bytes, *at).ok_or_else(damaged)?);
+            *at = end;
+        }
+        Ok(true)
+    }
+
+    /// The cell of that column of the row that [`Rows::next`] took from `data`.
+    pub fn cell<'c>(&'c self, data: &'c [u8], column: usize) -> Result<Cell<'c>> {
+        Ok(match self.fields.get(column).ok_or_else(damaged)? {
+            Field::Ready(cell) => *cell,
+            Field::Text(start, end) => {
+                let bytes = data.get(*start..*end).ok_or_else(damaged)?;
+                std::str::from_utf8(bytes).map_or(Cell::BadText(bytes), Cell::Text)
+            }
+            Field::Bytes(start, end) => Cell::Bytes(data.get(*start..*end).ok_or_else(damaged)?),
+            Field::Irregular(text) => Cell::Text(text),
+            Field::Long(text) => Cell::Decimal(Decimal::from_text(text).ok_or_else(damaged)?),
+        })
+    }
+}
+
+fn take<const N: usize>(data: &[u8], at: &mut usize) -> Result<[u8; N]> {
+    let bytes = data.get(*at..*at + N).and_then(|b| b.try_into().ok()).ok_or_else(damaged)?;
+    *at += N;
+    Ok(bytes)
+}
+
+fn field(kind: Kind, bytes: &[u8], at: usize) -> Option<Field> {
+    fn i32s(bytes: &[u8]) -> Option<i32> {
+        bytes.try_into().ok().map(i32::from_be_bytes)
+    }
+    fn i64s(bytes: &[u8]) -> Option<i64> {
+        bytes.try_into().ok().map(i64::from_be_bytes)
+    }
+    let or = |cell: Option<Cell<'static>>, text: &dyn Fn() -> String| {
+        Some(cell.map_or_else(|| Field::Irregular(text()), Field::Ready))
+    };
+    let end = at + bytes.len();
+    let cell = match kind {
+        Kind::Bool => Cell::Bool(*bytes.first()? != 0),
+        Kind::Int(2) => Cell::Int(i64::from(i16::from_be_bytes(bytes.try_into().ok()?))),
+        Kind::Int(4) => Cell::Int(i64::from(i32s(bytes)?)),
+        Kind::Int(_) => Cell::Int(i64s(bytes)?),
+        Kind::Oid => Cell::Int(i64::from(u32::from_be_bytes(bytes.try_into().ok()?))),
+        Kind::Float4 => Cell::Float(f64::from(f32::from_be_bytes(bytes.try_into().ok()?))),
+        Kind::Float8 => Cell::Float(f64::from_be_bytes(bytes.try_into().ok()?)),
+        Kind::Numeric(_) => {
+            return Some(match numeric::decode(bytes)? {
+                Numeric::Fixed(decimal) => Field::Ready(Cell::Decimal(decimal)),
+                Numeric::Long(text) => Field::Long(text),
+                Numeric::Special(text) => Field::Irregular(text.into()),
+            });
+        }
+        Kind::Text(_) | Kind::Char(_) | Kind::Name | Kind::Json | Kind::Enum | Kind::Other => {
+            return Some(Field::Text(at, end));
+        }
+        // Its binary form is its text after a version.
+        Kind::Jsonb => return (*bytes.first()? == 1).then_some(Field::Text(at + 1, end)),
+        Kind::Bytea => return Some(Field::Bytes(at, end)),
+        Kind::Date => {
+            let days = i32s(bytes)?;
+            return or(moment::date(days).map(Cell::Date), &|| moment::date_text(days));
+        }
+        Kind::Time(_) => {
+            let us = i64s(bytes)?;
+            return or((us < DAY_US).then_some(Cell::Time(us)), &|| moment::time_text(us));
+        }
+        Kind::Timestamp(_) => {
+            let us = i64s(bytes)?;
+            return or(moment::timestamp(us).map(Cell::Timestamp), &|| moment::timestamp_text(us, ""));
+        }
+        Kind::TimestampTz(_) => {
+            let us = i64s(bytes)?;
+            return or(moment::timestamp(us).map(Cell::TimestampTz), &|| moment::timestamp_text(us, "+00"));
+        }
+        Kind::Interval => {
+            let (us, rest) = bytes.split_at_checked(8)?;
+            let (days, months) = rest.split_at_checked(4)?;
+            Cell::Interval(Interval { months: i32s(months)?, days: i32s(days)?, us: i64s(us)? })
+        }
+        Kind::Uuid => Cell::Uuid(bytes.try_into().ok()?),
+    };
+    Some(Field::Ready(cell))
+}
