@@ -76,7 +76,7 @@ impl Postgres {
 #[async_trait]
 impl Connector for Postgres {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { snapshot: true, key_order: true, sink: true, transactional_ddl: true }
+        Capabilities { snapshot: true, key_order: true, sink: true, transactional_ddl: true, ..Capabilities::default() }
     }
 
     async fn check(&self) -> Result<CheckReport> {

@@ -127,7 +127,11 @@ impl Reader {
                 if builder.rows() > 0 && builder.bytes() >= *self.budget.borrow() {
                     let changes = builder.finish_snapshot(ord)?;
                     ord += changes.rows() as u64;
-                    let batch = ChangeBatch { begins: std::mem::take(&mut begins), ends: None, tables: vec![changes] };
+                    let batch = ChangeBatch {
+                        begins: std::mem::take(&mut begins),
+                        tables: vec![changes],
+                        ..ChangeBatch::default()
+                    };
                     if self.to_reader.send(Ok(batch)).await.is_err() {
                         return Ok(false);
                     }
@@ -140,7 +144,7 @@ impl Reader {
         }
         let changes = builder.finish_snapshot(ord)?;
         let ends = Some(snapshot::after(&table.schema.name));
-        Ok(self.to_reader.send(Ok(ChangeBatch { begins, ends, tables: vec![changes] })).await.is_ok())
+        Ok(self.to_reader.send(Ok(ChangeBatch { begins, ends, tables: vec![changes], native: None })).await.is_ok())
     }
 }
 

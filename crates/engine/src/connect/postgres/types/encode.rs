@@ -91,11 +91,11 @@ pub fn text(kind: Kind, cell: Cell<'_>, out: &mut Vec<u8>) -> Result<(), Reason>
             time(cell, digits)?;
             temporal::format_time(us, out);
         }
-        (Kind::Timestamp(digits), Cell::Timestamp(us)) => {
+        (Kind::Timestamp(digits), Cell::Timestamp(us) | Cell::TimestampTz(us)) => {
             timestamp(cell, digits)?;
             temporal::format_timestamp(us, out);
         }
-        (Kind::TimestampTz(digits), Cell::TimestampTz(us)) => {
+        (Kind::TimestampTz(digits), Cell::TimestampTz(us) | Cell::Timestamp(us)) => {
             timestamptz(cell, digits)?;
             temporal::format_timestamp(us, out);
             out.extend_from_slice(b"+00");
@@ -249,7 +249,8 @@ fn time(cell: Cell<'_>, digits: u8) -> Result<i64, Reason> {
 
 fn timestamp(cell: Cell<'_>, digits: u8) -> Result<i64, Reason> {
     match cell {
-        Cell::Timestamp(us) => to_digits(moment::pg_timestamp(us), digits),
+        // A moment in UTC and a time without a zone stand for each other.
+        Cell::Timestamp(us) | Cell::TimestampTz(us) => to_digits(moment::pg_timestamp(us), digits),
         Cell::Text(text) => irregular(text, "", digits),
         _ => Err(OTHER_KIND),
     }
@@ -257,7 +258,7 @@ fn timestamp(cell: Cell<'_>, digits: u8) -> Result<i64, Reason> {
 
 fn timestamptz(cell: Cell<'_>, digits: u8) -> Result<i64, Reason> {
     match cell {
-        Cell::TimestampTz(us) => to_digits(moment::pg_timestamp(us), digits),
+        Cell::TimestampTz(us) | Cell::Timestamp(us) => to_digits(moment::pg_timestamp(us), digits),
         Cell::Text(text) => irregular(text, "+00", digits),
         _ => Err(OTHER_KIND),
     }
