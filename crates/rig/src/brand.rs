@@ -93,4 +93,21 @@ impl Brand {
             Brand::Mariadb => "TERM",
         }
     }
+
+    /// The signal for the quickest end, when the data is thrown away.
+    pub(crate) fn end_signal(self) -> &'static str {
+        match self {
+            // Killed, it would leave shared memory behind.
+            Brand::Postgres => "QUIT",
+            Brand::Mariadb => "KILL",
+        }
+    }
+
+    /// Removes what a dead server has left outside of its folder.
+    pub(crate) fn sweep(self, address: &Address) -> Result<()> {
+        match self {
+            Brand::Postgres => postgres::sweep(address),
+            Brand::Mariadb => Ok(()),
+        }
+    }
 }

@@ -47,6 +47,7 @@ listen_addresses = '127.0.0.1'
 max_connections = 200
 shared_buffers = 64MB
 fsync = off
+dynamic_shared_memory_type = mmap
 max_wal_size = 2GB
 checkpoint_timeout = 30min
 wal_level = logical
@@ -116,6 +117,24 @@ pub fn ready(address: &Address, process: u32) -> bool {
     let note = fs::read_to_string(address.data().join("postmaster.pid")).unwrap_or_default();
     let mut lines = note.lines().map(str::trim);
     lines.next() == Some(&process.to_string()) && lines.nth(6) == Some("ready")
+}
+
+/// A killed server leaves a small segment of shared memory, of which the system has only some thousands. Its key and id
+/// are the seventh line of the lock file that it leaves, too.
+pub fn sweep(address: &Address) -> Result<()> {
+    let note = fs::read_to_string(address.data().join("postmaster.pid")).unwrap_or_default();
+    let mut numbers = note.lines().nth(6).unwrap_or_default().split_whitespace();
+    let (Some(key), Some(id)) = (numbers.next(), numbers.next()) else { return Ok(()) };
+    let known = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+    // Key, id, rights, size, creator, last user, number of users.
+    let ours = |line: &&str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        matches!(fields.as_slice(), [k, i, _, _, _, _, "0", ..] if *k == key && *i == id)
+    };
+    if known.lines().any(|line| ours(&line)) {
+        program::run(Command::new(program::find(&[], "ipcrm")?).args(["--shmem-id", id]), "")?;
+    }
+    Ok(())
 }
 
 /// Of the newest version that is installed.

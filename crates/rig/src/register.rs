@@ -3,9 +3,8 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use crate::server::{Options, Server, end};
+use crate::server::{Options, Server, discard, finish};
 use crate::{Address, Brand, Result, folder, program};
 
 /// What every error here ends with.
@@ -114,9 +113,10 @@ pub fn down() -> Result<bool> {
     for entry in read()? {
         if entry.runs() {
             any = true;
-            end(entry.process, "KILL", Duration::from_secs(10))?;
+            finish(&entry.address, entry.process)?;
+        } else {
+            discard(&entry.address)?;
         }
-        folder::remove(entry.address.folder())?;
     }
     match fs::remove_file(file()) {
         Err(err) if err.kind() != ErrorKind::NotFound => Err(format!("cannot remove {}: {err}", file().display())),

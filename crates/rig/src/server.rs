@@ -15,6 +15,8 @@ use crate::{Brand, Result, folder, port, program, template};
 const START_MAX: Duration = Duration::from_secs(60);
 /// Longest that an orderly stop may take.
 const STOP_MAX: Duration = Duration::from_secs(60);
+/// Longest that the quickest end may take that leaves nothing behind.
+const END_MAX: Duration = Duration::from_secs(10);
 /// After SIGKILL.
 const KILL_MAX: Duration = Duration::from_secs(10);
 /// Two who start at the same time may choose the same port.
@@ -56,7 +58,7 @@ impl Server {
     /// If it is not installed or does not start; then with the end of its log.
     pub fn start(brand: Brand, options: &Options) -> Result<Server> {
         let account = Account::of(brand)?;
-        let (data, certificates) = (template::data(brand, &account)?, template::certificates()?);
+        let (data, certificates) = (template::data(brand, &account)?, template::certificates(&account)?);
         let folder = folder::create(brand.word())?;
         let watchdog = options.watched.then(|| Watchdog::start(&folder)).transpose()?;
         let address = Address { brand, folder, port: 0 };
@@ -165,13 +167,14 @@ impl Server {
     }
 
     fn end(&mut self, signal: &str, at_most: Duration) -> Result<()> {
-        let Some(mut child) = self.process.take() else { return Ok(()) };
+        let Some(child) = &mut self.process else { return Ok(()) };
         let wrong = |err| format!("cannot wait for {}: {err}", self.address.brand.word());
         if child.try_wait().map_err(wrong)?.is_none() {
             end(child.id(), signal, at_most)?;
+            child.wait().map_err(wrong)?;
         }
-        child.wait().map_err(wrong)?;
-        // Not by the next one who gets this id.
+        self.process = None;
+        // Somebody else may get this id next.
         folder::write(&self.address.folder().join("pid"), "")
     }
 }
@@ -182,14 +185,26 @@ impl Drop for Server {
             return;
         }
         // Nobody is there to hear of an error, and the watchdog does the rest.
-        let _ = self.kill();
-        let _ = folder::remove(self.address.folder());
+        let _ = self.end(self.address.brand.end_signal(), END_MAX).or_else(|_| self.kill());
+        let _ = discard(&self.address);
         drop(self.watchdog.take());
     }
 }
 
+/// Ends a server that somebody else has started, with all its data.
+pub fn finish(address: &Address, process: u32) -> Result<()> {
+    end(process, address.brand.end_signal(), END_MAX).or_else(|_| end(process, "KILL", KILL_MAX))?;
+    discard(address)
+}
+
+/// Removes all that is left of a server that does not run.
+pub fn discard(address: &Address) -> Result<()> {
+    address.brand.sweep(address)?;
+    folder::remove(address.folder())
+}
+
 /// Signals the main process; for KILL, which it cannot pass on, its whole family.
-pub fn end(process: u32, signal: &str, at_most: Duration) -> Result<()> {
+fn end(process: u32, signal: &str, at_most: Duration) -> Result<()> {
     let main = BTreeSet::from([process]);
     let family = if signal == "KILL" {
         // Halted, it starts nobody who would not be killed.

@@ -18,8 +18,9 @@ pub fn data(brand: Brand, account: &Account) -> Result<PathBuf> {
 }
 
 /// `ca.pem`, `server.pem` and `server.key`.
-pub fn certificates() -> Result<PathBuf> {
-    once("certificates-1", tls::make)
+pub fn certificates(account: &Account) -> Result<PathBuf> {
+    let name = format!("certificates-{}-{:016x}", account.word(), fingerprint(tls::CONFIGURATION));
+    once(&name, tls::make)
 }
 
 /// Copies a file or folder with rights and owners; holes stay holes.

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::{Result, folder, program};
 
 /// An authority that is not its own server's certificate: rustls refuses a certificate that may sign others.
-const CONFIGURATION: &str = "
+pub const CONFIGURATION: &str = "
 [req]
 prompt = no
 distinguished_name = name

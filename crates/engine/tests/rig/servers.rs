@@ -46,6 +46,19 @@ fn what_a_server_acknowledged_survives_its_death() {
 }
 
 #[test]
+fn a_killed_server_leaves_no_shared_memory() {
+    let mut server = private(Brand::Postgres);
+    let lock = server.address().socket_folder().with_file_name("data").join("postmaster.pid");
+    let lock = std::fs::read_to_string(lock).unwrap();
+    let segment = lock.lines().nth(6).unwrap().split_whitespace().next().unwrap().to_owned();
+    let known = || std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    server.kill().unwrap();
+    assert!(known().contains(&segment), "the test looks at the wrong place");
+    drop(server);
+    assert!(!known().contains(&segment), "there are only some thousands of these");
+}
+
+#[test]
 fn a_stopped_server_rolls_back_what_was_open() {
     for brand in BRANDS {
         let mut server = private(brand);
