@@ -6,6 +6,14 @@ macro_rules! on_every_place {
     ($($behaviour:ident)*) => {
         on_every_place! { @brand memory, InMemory, [$($behaviour)*] }
         on_every_place! { @brand sqlite, InFile, [$($behaviour)*] }
+        on_every_place! { @server postgres, InPostgres, [$($behaviour)*] }
+    };
+    // A database each: what the decorators do is seen on the other places.
+    (@server $brand:ident, $place:ident, $behaviours:tt) => {
+        mod $brand {
+            on_every_place! { @place bare, $place, BARE, $behaviours }
+            on_every_place! { @place forgetting, $place, FORGETTING, $behaviours }
+        }
     };
     (@brand $brand:ident, $place:ident, $behaviours:tt) => {
         mod $brand {
@@ -21,7 +29,7 @@ macro_rules! on_every_place {
     };
     (@place $name:ident, $place:ident, $decorated:ident, [$($behaviour:ident)*]) => {
         mod $name {
-            use crate::support::place::{Decorated, $place};
+            use crate::suite::places::{Decorated, $place};
             $(
                 // As in the product: SQLite blocks where it is called, and other tasks move on.
                 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -31,6 +39,12 @@ macro_rules! on_every_place {
             )*
         }
     };
+}
+
+/// The places by their names in the macro.
+mod places {
+    pub use crate::support::place::{Decorated, InFile, InMemory};
+    pub use crate::support::place_postgres::InPostgres;
 }
 
 // After the macro, which they use.

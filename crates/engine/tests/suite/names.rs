@@ -16,7 +16,8 @@ on_every_place! {
 }
 
 /// Quotes of every kind, separators, wildcards, statements, reserved words, more than 63 bytes, other scripts.
-fn hostile() -> Vec<String> {
+/// What the place takes for a name, up to the longest.
+fn hostile(place: &dyn Place) -> Vec<String> {
     let mut names: Vec<String> = [
         "say \"hi\"",
         "it's",
@@ -47,14 +48,14 @@ fn hostile() -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    names.push("long ".repeat(40));
+    names.push("long ".repeat(40).chars().take(place.name_bytes_max()).collect());
     names
 }
 
 /// A source with one table of each name, rows in each, and a table that must survive.
 fn source(place: &dyn Place) -> Vec<Row> {
     let rows = vec![row![1, "one"], row![2, "it's \"two\""]];
-    for name in hostile() {
+    for name in hostile(place) {
         place.create(&table(&name, &[("id", INT), ("v", TEXT)], &["id"]));
         place.seed(&name, &rows);
     }
@@ -69,14 +70,14 @@ async fn hostile_table_names_are_copied(place: &dyn Place) {
     run_well(&copy).await;
     // A second time into tables that are there, by another statement.
     run_well(&copy).await;
-    for name in hostile() {
+    for name in hostile(place) {
         assert_eq!(to.rows(&name).as_ref(), Some(&rows), "table {name}");
     }
     assert_eq!(to.rows("victim"), Some(Vec::new()));
 }
 
 async fn hostile_column_names_are_copied(place: &dyn Place) {
-    let names = hostile();
+    let names = hostile(place);
     let mut columns: Vec<_> = names.iter().map(|name| (name.as_str(), TEXT)).collect();
     columns.push(("last", INT));
     // Two hostile columns are the key.
@@ -96,7 +97,7 @@ async fn hostile_column_names_are_copied(place: &dyn Place) {
 
 async fn a_hostile_name_can_be_selected(place: &dyn Place) {
     let rows = source(place);
-    for name in hostile() {
+    for name in hostile(place) {
         let to = place.another();
         let mut copy = copy_job(&place.connector(), &[&to.connector()]);
         copy.selection.include = vec![Pattern::parse(&format!("\"{}\"", name.replace('"', "\"\""))).unwrap()];

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use syncline::connector::ReadOrder;
 use syncline_model::cell::Interval;
+use syncline_model::column::ColumnBuilder;
 use syncline_model::decimal::Decimal;
 use syncline_model::temporal::{DATE_MAX, DATE_MIN, DAY_US, TIMESTAMP_MAX, TIMESTAMP_MIN};
 use syncline_model::{Cell, CellBuf, ErrorKind, LogicalType};
@@ -151,7 +152,9 @@ fn same(read: &CellBuf, written: &CellBuf) -> bool {
     };
     read == written
         || match (read.as_cell(), written.as_cell()) {
-            (Cell::Text(_), Cell::Interval(_)) | (Cell::Decimal(_), Cell::Int(_)) => text(read) == text(written),
+            (Cell::Text(_), Cell::Interval(_)) | (Cell::Decimal(_), Cell::Int(_) | Cell::UInt(_)) => {
+                text(read) == text(written)
+            }
             // A decimal column reads a short float as the decimal that it stands for.
             (Cell::Decimal(_), Cell::Float(v)) => text(read).parse() == Ok(v),
             _ => false,
@@ -160,9 +163,21 @@ fn same(read: &CellBuf, written: &CellBuf) -> bool {
 }
 
 /// What must not be refused: memory holds everything, SQLite everything but NaN, integers above 63 bits, decimals
-/// beyond a double, and what a column's affinity would alter.
+/// beyond a double, and what a column's affinity would alter. PostgreSQL holds what the type has, but for NUL in text.
 fn holds(connector: &Arc<dyn syncline::connector::Connector>, logical: &LogicalType, value: &CellBuf) -> bool {
-    let _ = logical;
+    if format!("{connector:?}").contains("Postgres") {
+        let mut column = ColumnBuilder::new(logical);
+        column.append(value.as_cell()).unwrap();
+        // Within the bounds, which a column of a batch does not know.
+        let bounded = match (logical, value) {
+            (LogicalType::Int { bits, signed: true }, CellBuf::Plain(Cell::Int(v))) => v >> (bits - 1) == v >> 63,
+            (LogicalType::Text { chars_max: Some(max) }, CellBuf::Text(text)) => text.chars().count() <= *max as usize,
+            (LogicalType::Json, CellBuf::Text(text)) => serde_json::from_str::<serde_json::Value>(text).is_ok(),
+            _ => true,
+        };
+        let has_nul = matches!(value, CellBuf::Text(text) if text.contains('\0'));
+        return *logical != LogicalType::Any && !column.finish().is_mixed() && bounded && !has_nul;
+    }
     if format!("{connector:?}").contains("Memory") {
         return true;
     }

@@ -32,6 +32,11 @@ pub trait Place: Send + Sync {
     /// Adds rows.
     fn seed(&self, table: &str, rows: &[Row]);
 
+    /// Longest name of a table or column, in bytes.
+    fn name_bytes_max(&self) -> usize {
+        usize::MAX
+    }
+
     /// All rows as they are stored, sorted; nothing if there is no such table. Columns in the table's own order.
     fn rows(&self, table: &str) -> Option<Vec<Row>>;
 }

@@ -162,6 +162,9 @@ impl State {
         if !self.in_unit {
             return Err(Error::new(ErrorKind::Bug, "a batch was written outside of a unit"));
         }
+        if batch.native.is_some() {
+            return Err(Error::new(ErrorKind::Bug, "rows came in a form that this sink did not offer to take"));
+        }
         let mut report = WriteReport::default();
         for changes in &batch.tables {
             let session = self.session.clone();
