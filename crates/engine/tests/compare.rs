@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use syncline::compare::{Compared, Comparison, Kind, TableResult, compare};
@@ -22,6 +23,7 @@ async fn compared(a: &Arc<dyn Connector>, b: &Arc<dyn Connector>, bytes_max: usi
         selection: Selection::default(),
         rules: Vec::new(),
         listed_max: usize::MAX,
+        settle: Duration::ZERO,
         budget: budget(bytes_max),
     };
     compare(&what, &Compared::default()).await.map(|found| found.tables)
@@ -252,6 +254,7 @@ async fn listing_ends_where_it_should_and_counting_does_not() {
         selection: Selection::default(),
         rules: Vec::new(),
         listed_max: 3,
+        settle: Duration::ZERO,
         budget: budget(50),
     };
     let results = compare(&what, &Compared::default()).await.unwrap();

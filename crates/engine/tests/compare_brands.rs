@@ -1,6 +1,7 @@
 //! `compare` between columns that mean the same in the types of two brands.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use syncline::compare::{Compared, Comparison, Kind, TableResult, compare};
 use syncline::connector::Connector;
@@ -29,6 +30,7 @@ async fn compared(a: Arc<dyn Connector>, b: Arc<dyn Connector>) -> TableResult {
         selection: Selection::default(),
         rules: Vec::new(),
         listed_max: 10,
+        settle: Duration::ZERO,
         budget: budget(1000),
     };
     compare(&what, &Compared::default()).await.unwrap().tables.remove(0)

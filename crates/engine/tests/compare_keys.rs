@@ -144,3 +144,39 @@ fn control_characters_are_never_printed() {
         assert!(out.contains(&part), "{part} is not in {out}");
     }
 }
+
+/// Also where a name is part of an error, which goes to standard error.
+#[test]
+fn control_characters_of_names_are_never_printed_in_errors() {
+    let folder = Folder::new();
+    folder.sql("a.db", "CREATE TABLE \"\u{1b}[2Jt\" (id INTEGER, v);");
+    for command in [&["copy", "a.db", "b.db"][..], &["compare", "a.db", "a.db"], &["copy", "a.db", "b.db", "--json"]] {
+        let ran = folder.syncline(command);
+        assert_ne!(ran.code, Some(0));
+        assert!(ran.err.contains("\\u{1b}[2Jt"), "{ran:?}");
+        assert!(!ran.err.contains('\u{1b}') && !ran.out.contains('\u{1b}'), "{ran:?}");
+    }
+}
+
+/// Rows that arrive while it looks again are no differences; those that stay different are.
+#[test]
+fn rows_that_settle_are_not_different() {
+    let folder = Folder::new();
+    let rows = "CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'x'), (2, 'y'), (3, 'z');";
+    folder.sql("a.db", rows);
+    folder.sql("b.db", rows);
+    folder.sql("b.db", "PRAGMA journal_mode = WAL; DELETE FROM t WHERE id = 1; UPDATE t SET v = 'old' WHERE id > 1;");
+    let running = folder.started(&["compare", "a.db", "b.db", "--settle", "3s", "--json"]);
+    std::thread::sleep(std::time::Duration::from_millis(1300));
+    folder.sql("b.db", "INSERT INTO t VALUES (1, 'x'); UPDATE t SET v = 'y' WHERE id = 2;");
+    let ran = running.ends_within(std::time::Duration::from_secs(20));
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let found: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let table = &found["tables"][0];
+    assert_eq!((&table["only_a"], &table["only_b"], &table["differ"]), (&0.into(), &0.into(), &1.into()), "{found}");
+    assert_eq!(table["differences"][0]["key"][0], 3);
+    // Equal databases are not waited for.
+    let began = std::time::Instant::now();
+    folder.syncline(&["compare", "a.db", "a.db", "--settle", "1h"]).well();
+    assert!(began.elapsed() < std::time::Duration::from_secs(30));
+}

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use syncline_model::{Cell, CellBuf, Result};
 
 use super::output::{counted, grouped};
-use super::{Context, Outcome, TableArgs};
+use super::{Context, Outcome, TableArgs, config};
 use crate::compare::{Compared, Comparison, Difference, Found, Kind, TableResult};
 use crate::connector::Budget;
 
@@ -22,6 +22,10 @@ pub struct CompareArgs {
     b: String,
     #[command(flatten)]
     tables: TableArgs,
+    /// Look again at rows that differ for so long (`30s`, `5m`), and report those that differ every time: for
+    /// databases that are being written
+    #[arg(long, default_value = "0s", value_name = "TIME", value_parser = config::duration, hide_default_value = true)]
+    settle: Duration,
     /// Differences to list per table; all are counted
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: usize,
@@ -35,6 +39,7 @@ pub async fn compare(context: &Context, args: CompareArgs) -> Result<Outcome> {
         selection: args.tables.selection()?,
         rules: args.tables.rules()?,
         listed_max: args.limit,
+        settle: args.settle,
         budget: Budget::default(),
     };
     let compared = Arc::new(Compared::default());
@@ -68,18 +73,9 @@ pub fn conclude(context: &Context, what: &Comparison, found: &Found, took: Durat
     Outcome::Different
 }
 
-/// A line of the result. What a database calls its tables, and what stands in its keys, must not reach the terminal as
-/// commands to it.
+/// A line of the result, and no more than one: a key's text may hold several.
 fn line(context: &Context, text: &str) {
-    let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            plain.extend(c.escape_debug());
-        } else {
-            plain.push(c);
-        }
-    }
-    context.out.line(plain);
+    context.out.line(text.replace('\n', "\\n"));
 }
 
 fn show_different(context: &Context, what: &Comparison, result: &TableResult) {

@@ -1,14 +1,17 @@
 //! `syncline copy`: a one-time transfer, one line, no file.
 
+use std::sync::Arc;
+
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use syncline_model::{Error, Result};
 
 use super::output::{counted, error_fields, grouped, lined_up};
-use super::{Context, Outcome, TableArgs, progress};
+use super::{Context, Outcome, TableArgs, config, progress};
 use crate::connector::Budget;
 use crate::job::report::{LaneReport, TableProgress, TableState};
 use crate::job::{Job, JobReport, Prepared, Progress, WriteMode, prepare, run_lanes};
+use crate::wrap::limit::Limit;
 
 #[derive(Debug, Args)]
 pub struct CopyArgs {
@@ -22,6 +25,9 @@ pub struct CopyArgs {
     /// What happens to rows that the sink already holds
     #[arg(long, value_enum, default_value = "upsert")]
     mode: Mode,
+    /// Read at most so much a second (`20 MiB`), to leave room for the application
+    #[arg(long, value_name = "SIZE", value_parser = config::size)]
+    rate: Option<usize>,
     /// Start over instead of continuing a copy that was interrupted
     #[arg(long)]
     restart: bool,
@@ -43,9 +49,13 @@ const JOB_NAME: &str = "copy";
 
 pub async fn copy(context: &Context, args: CopyArgs) -> Result<Outcome> {
     let plan = context.plan()?;
+    let mut from = context.endpoint(plan.as_ref(), &args.from)?;
+    if let Some(bytes_per_s) = args.rate {
+        from.connector = Arc::new(Limit::new(from.connector, bytes_per_s as u64));
+    }
     let job = Job {
         name: JOB_NAME.into(),
-        from: context.endpoint(plan.as_ref(), &args.from)?,
+        from,
         to: args.to.iter().map(|to| context.endpoint(plan.as_ref(), to)).collect::<Result<_>>()?,
         selection: args.tables.selection()?,
         rules: args.tables.rules()?,

@@ -27,21 +27,24 @@ use crate::job::Endpoint;
 use crate::registry;
 use output::Output;
 
+/// Where help lists what every command takes.
+const GLOBAL: &str = "Options of every command";
+
 /// Keeps databases in step.
 #[derive(Debug, Parser)]
 #[command(name = "syncline", version, about, max_term_width = 100, disable_help_subcommand = true)]
 struct Cli {
     /// Configuration file [default: syncline.yaml, if it is there]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     config: Option<PathBuf>,
     /// Print one JSON document instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
     /// Print errors only
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     quiet: bool,
     /// Say more on standard error; twice for every batch, three times for every step
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     verbose: u8,
     #[command(subcommand)]
     command: Command,

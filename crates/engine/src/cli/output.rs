@@ -2,6 +2,7 @@
 //!
 //! Whoever reads the output may go away early (`| head`); that is no error of ours, so failed prints are ignored.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write as _, stderr, stdout};
 
 use serde_json::{Value, json};
@@ -32,14 +33,14 @@ impl Output {
     /// A line of the result, for people.
     pub fn line(self, text: impl AsRef<str>) {
         if self.talks() {
-            let _ = writeln!(stdout(), "{}", text.as_ref());
+            let _ = writeln!(stdout(), "{}", plain(text.as_ref()));
         }
     }
 
     /// A line beside the result.
     pub fn aside(self, text: impl AsRef<str>) {
         if self.talks() {
-            let _ = writeln!(stderr(), "{}", text.as_ref());
+            let _ = writeln!(stderr(), "{}", plain(text.as_ref()));
         }
     }
 
@@ -58,8 +59,24 @@ impl Output {
 
     /// One of several errors, where the document names it elsewhere.
     pub fn failure(self, error: &Error) {
-        let _ = writeln!(stderr(), "error: {error}\n  → {}", error.advice());
+        let _ = writeln!(stderr(), "{}", plain(&format!("error: {error}\n  → {}", error.advice())));
     }
+}
+
+/// Text without what a terminal takes for a command: a database may call its tables anything. Line ends are our own.
+fn plain(text: &str) -> Cow<'_, str> {
+    let command = |c: char| c.is_control() && c != '\n';
+    if !text.contains(command) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match command(c) {
+            true => plain.extend(c.escape_debug()),
+            false => plain.push(c),
+        }
+    }
+    Cow::Owned(plain)
 }
 
 /// An error as `--json` shows it.

@@ -6,6 +6,7 @@ use std::sync::atomic;
 use syncline_model::decimal::Decimal;
 use syncline_model::{Cell, CellBuf, Error, ErrorKind, Result, TableChanges};
 
+use super::moving::Moving;
 use super::{Compared, Comparison, Difference, Kind, Pair, TableResult};
 use crate::connector::{Budget, Read, Source};
 
@@ -93,8 +94,8 @@ impl<'s> Rows<'s> {
 pub async fn table(
     what: &Comparison,
     pair: &Pair,
-    a: &mut dyn Source,
-    b: &mut dyn Source,
+    moving: &mut Moving,
+    [a, b]: [&mut dyn Source; 2],
     compared: &Compared,
 ) -> Result<TableResult> {
     let mut result = TableResult::new(pair.name.clone());
@@ -109,7 +110,7 @@ pub async fn table(
             break;
         }
         let before = a.row.max(b.row);
-        merge_in_memory(pair, &mut a, &mut b, &mut result, what.listed_max);
+        merge_in_memory(pair, moving, [&mut a, &mut b], &mut result, what);
         compared.rows.fetch_add((a.row.max(b.row) - before) as u64, atomic::Ordering::Relaxed);
     }
     (result.rows_a, result.rows_b) = (a.rows, b.rows);
@@ -117,7 +118,13 @@ pub async fn table(
 }
 
 /// Goes on until one side needs its next batch.
-fn merge_in_memory(pair: &Pair, a: &mut Rows<'_>, b: &mut Rows<'_>, result: &mut TableResult, listed_max: usize) {
+fn merge_in_memory(
+    pair: &Pair,
+    moving: &mut Moving,
+    [a, b]: [&mut Rows<'_>; 2],
+    result: &mut TableResult,
+    what: &Comparison,
+) {
     loop {
         let order = match (a.here(), b.here()) {
             (Some((x, i)), Some((y, j))) => pair.cmp_keys(x.key_cells(i), y.key_cells(j)),
@@ -126,27 +133,27 @@ fn merge_in_memory(pair: &Pair, a: &mut Rows<'_>, b: &mut Rows<'_>, result: &mut
             _ => return,
         };
         let found = match order {
-            Ordering::Less => {
-                result.only_a += 1;
-                a.here().map(|(x, i)| (x, i, Kind::OnlyA))
-            }
-            Ordering::Greater => {
-                result.only_b += 1;
-                b.here().map(|(y, j)| (y, j, Kind::OnlyB))
-            }
+            Ordering::Less => a.here().map(|(x, i)| (x, i, Kind::OnlyA)),
+            Ordering::Greater => b.here().map(|(y, j)| (y, j, Kind::OnlyB)),
             Ordering::Equal => match (a.here(), b.here()) {
                 (Some((x, i)), Some((y, j))) if !same_row(pair, x, i, y, j) => {
-                    result.differ += 1;
                     Some((x, i, Kind::Differs(differing(pair, x, i, y, j))))
                 }
                 _ => None,
             },
         };
         if let Some((changes, row, kind)) = found
-            && result.listed.len() < listed_max
+            && (what.settle.is_zero() || moving.counts(changes.key_cells(row)))
         {
-            let (key, lengths) = changes.key_cells(row).map(shortened).unzip();
-            result.listed.push(Difference { key, lengths, kind });
+            match kind {
+                Kind::OnlyA => result.only_a += 1,
+                Kind::OnlyB => result.only_b += 1,
+                Kind::Differs(_) => result.differ += 1,
+            }
+            if result.listed.len() < what.listed_max {
+                let (key, lengths) = changes.key_cells(row).map(shortened).unzip();
+                result.listed.push(Difference { key, lengths, kind });
+            }
         }
         a.row += usize::from(order != Ordering::Greater);
         b.row += usize::from(order != Ordering::Less);

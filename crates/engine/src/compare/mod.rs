@@ -5,16 +5,21 @@
 //! way is an error and never a wrong answer (F45).
 
 mod merge;
+mod moving;
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{self, AtomicU64};
+use std::time::Duration;
 
 use syncline_model::mapping::{Mapping, Rule};
 use syncline_model::pattern::{Pattern, Selection, unmatched};
 use syncline_model::{Cell, CellBuf, Error, ErrorKind, LogicalType, Result, TableName, TableSchema};
 
+use tokio::time::Instant;
+
+use self::moving::Moving;
 use crate::connector::{Budget, Description, ReadOrder, ReadSpec, Source};
 use crate::job::Endpoint;
 use crate::job::prepare::rule_for;
@@ -32,6 +37,8 @@ pub struct Comparison {
     pub rules: Vec<(Pattern, Rule)>,
     /// Differences that are listed per table; all are counted.
     pub listed_max: usize,
+    /// How long rows that differ are looked at again, because they may be on their way; zero: each row is looked at once.
+    pub settle: Duration,
     /// How much is in memory at a time.
     pub budget: Budget,
 }
@@ -102,7 +109,12 @@ impl TableResult {
     /// Whether both sides hold the same.
     #[must_use]
     pub fn is_equal(&self) -> bool {
-        self.only_a + self.only_b + self.differ == 0 && self.structure.is_empty()
+        !self.differs() && self.structure.is_empty()
+    }
+
+    /// Whether there is a row that is not the same on both sides.
+    fn differs(&self) -> bool {
+        self.only_a + self.only_b + self.differ > 0
     }
 
     fn new(table: TableName) -> Self {
@@ -182,25 +194,51 @@ pub async fn compare(what: &Comparison, compared: &Compared) -> Result<Found> {
         }
     }
     let Paired { only_one: mut results, pairs, notices } = pair_up(what).await?;
-    let open = |side: &Endpoint, tables: Vec<Arc<TableSchema>>| {
-        let connector = side.connector.clone();
-        async move {
-            connector.open_source(None, &ReadSpec { tables, order: ReadOrder::Key, native: BTreeSet::new() }).await
+    let until = Instant::now() + what.settle;
+    let mut looked_at: Vec<_> = pairs.into_iter().map(|pair| (pair, Moving::default())).collect();
+    loop {
+        let found = look(what, &mut looked_at, compared).await?;
+        let left = until.saturating_duration_since(Instant::now());
+        let mut again = Vec::new();
+        for (result, (pair, mut moving)) in found.into_iter().zip(looked_at) {
+            if !left.is_zero() && result.differs() && moving.again() {
+                again.push((pair, moving));
+            } else {
+                compared.tables.fetch_add(1, atomic::Ordering::Relaxed);
+                results.push(result);
+            }
         }
-    };
-    let (a, b) = tokio::join!(
-        open(&what.a, pairs.iter().map(|p| p.a.clone()).collect()),
-        open(&what.b, pairs.iter().map(|p| p.b.clone()).collect()),
-    );
-    let (mut a, mut b): (Box<dyn Source>, Box<dyn Source>) = (a?, b?);
-    for pair in pairs {
-        let result = merge::table(what, &pair, &mut *a, &mut *b, compared);
-        let result = result.await.map_err(|e| e.at("table", pair.name.to_string()))?;
-        compared.tables.fetch_add(1, atomic::Ordering::Relaxed);
-        results.push(result);
+        if again.is_empty() {
+            break;
+        }
+        looked_at = again;
+        tokio::time::sleep(left.min(what.settle / LOOKS)).await;
     }
     results.sort_by(|x, y| x.table.cmp(&y.table));
     Ok(Found { tables: results, notices })
+}
+
+/// How often rows that may be on their way are looked at within [`Comparison::settle`], if looking takes no time.
+const LOOKS: u32 = 5;
+
+/// Reads these tables of both sides, as each side is now.
+async fn look(what: &Comparison, pairs: &mut [(Pair, Moving)], compared: &Compared) -> Result<Vec<TableResult>> {
+    let open = |side: &Endpoint, tables: Vec<Arc<TableSchema>>| {
+        let connector = side.connector.clone();
+        let spec = ReadSpec { tables, order: ReadOrder::Key, native: BTreeSet::new() };
+        async move { connector.open_source(None, &spec).await }
+    };
+    let (a, b) = tokio::join!(
+        open(&what.a, pairs.iter().map(|(p, _)| p.a.clone()).collect()),
+        open(&what.b, pairs.iter().map(|(p, _)| p.b.clone()).collect()),
+    );
+    let (mut a, mut b): (Box<dyn Source>, Box<dyn Source>) = (a?, b?);
+    let mut results = Vec::with_capacity(pairs.len());
+    for (pair, moving) in pairs {
+        let result = merge::table(what, pair, moving, [&mut *a, &mut *b], compared);
+        results.push(result.await.map_err(|e| e.at("table", pair.name.to_string()))?);
+    }
+    Ok(results)
 }
 
 /// The tables of both sides.

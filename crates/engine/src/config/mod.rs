@@ -19,6 +19,7 @@ use syncline_model::{Error, ErrorKind, Result};
 mod argument;
 mod parse;
 mod place;
+mod quantity;
 mod raw;
 mod references;
 mod resolve;
@@ -28,6 +29,7 @@ mod shown;
 mod url;
 
 pub use argument::name_or_url;
+pub use quantity::{duration, size};
 pub use schema::json_schema;
 pub use secret::Secret;
 pub(crate) use shown::shown;

@@ -8,6 +8,7 @@ use syncline_model::pattern::{Pattern, winner};
 use syncline_model::{Error, Result, TableName};
 
 use super::place::{At, Place};
+use super::quantity;
 use super::raw::{Entries, OneOrMany, RawCapture, RawConnection, RawFile, RawJob, RawMode, RawTable};
 use super::references::{Filled, Surroundings};
 use super::shown::shown;
@@ -176,14 +177,12 @@ impl JobResolver<'_> {
     }
 
     fn resolve_size(&self, written: &At<String>) -> Result<usize> {
-        match size_bytes(&written.value) {
-            Some(size) if (BATCH_BYTES_LEAST..=BATCH_BYTES_MOST).contains(&size) => Ok(size),
-            Some(_) => Err(self
+        match quantity::size(&written.value) {
+            Ok(size) if (BATCH_BYTES_LEAST..=BATCH_BYTES_MOST).contains(&size) => Ok(size),
+            Ok(_) => Err(self
                 .error(written.place, "`batch_bytes_max` lies between 4 KiB and 1 GiB")
                 .hint("for example `8 MiB`; without it, 2 MiB")),
-            None => Err(self
-                .error(written.place, "this is not a size")
-                .hint("a whole number and a unit (B, KiB, MiB, GiB), for example `8 MiB`")),
+            Err(form) => Err(self.error(written.place, "this is not a size").hint(form)),
         }
     }
 
@@ -209,19 +208,4 @@ pub(super) fn no_such_connection<'a>(
         "" => error(what).hint("`connections` is empty; name your databases there"),
         _ => error(what).hint(format!("the connections are {list}")),
     }
-}
-
-/// A size such as `8 MiB` or `8MiB`. `MB` is refused, because it means two things, and so is a bare number.
-fn size_bytes(text: &str) -> Option<usize> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(digits)?;
-    let factor = match unit.trim() {
-        "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.parse::<usize>().ok()?.checked_mul(factor)
 }

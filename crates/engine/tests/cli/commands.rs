@@ -153,12 +153,14 @@ fn help() {
       status   Show how far each job got, by its sinks' own account
 
     Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Options of every command:
           --config <FILE>  Configuration file [default: syncline.yaml, if it is there]
           --json           Print one JSON document instead of text
       -q, --quiet          Print errors only
       -v, --verbose...     Say more on standard error; twice for every batch, three times for every step
-      -h, --help           Print help
-      -V, --version        Print version
     ");
     let help = folder.syncline(&["copy", "--help"]).well().out;
     assert_snapshot!(help.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"), @r"
@@ -174,23 +176,14 @@ fn help() {
               Where they go; several sinks are written side by side
 
     Options:
-          --config <FILE>
-              Configuration file [default: syncline.yaml, if it is there]
-
           --table <TABLE>
               Only this table, or these by `*` and `?`; may be given several times
 
           --exclude <TABLE>
               Not this table; may be given several times
 
-          --json
-              Print one JSON document instead of text
-
           --key <TABLE=COLUMN,...>
               The key of a table that has none of its own
-
-      -q, --quiet
-              Print errors only
 
           --mode <MODE>
               What happens to rows that the sink already holds
@@ -202,8 +195,8 @@ fn help() {
 
               [default: upsert]
 
-      -v, --verbose...
-              Say more on standard error; twice for every batch, three times for every step
+          --rate <SIZE>
+              Read at most so much a second (`20 MiB`), to leave room for the application
 
           --restart
               Start over instead of continuing a copy that was interrupted
@@ -213,6 +206,19 @@ fn help() {
 
       -h, --help
               Print help (see a summary with '-h')
+
+    Options of every command:
+          --config <FILE>
+              Configuration file [default: syncline.yaml, if it is there]
+
+          --json
+              Print one JSON document instead of text
+
+      -q, --quiet
+              Print errors only
+
+      -v, --verbose...
+              Say more on standard error; twice for every batch, three times for every step
     ");
     assert_snapshot!(folder.syncline(&["compare", "--help"]).well().out, @r"
     Prove that two databases hold the same rows; exit code 3 if they do not
@@ -224,16 +230,19 @@ fn help() {
       <B>  The other
 
     Options:
-          --config <FILE>           Configuration file [default: syncline.yaml, if it is there]
           --table <TABLE>           Only this table, or these by `*` and `?`; may be given several times
           --exclude <TABLE>         Not this table; may be given several times
-          --json                    Print one JSON document instead of text
           --key <TABLE=COLUMN,...>  The key of a table that has none of its own
-      -q, --quiet                   Print errors only
+          --settle <TIME>           Look again at rows that differ for so long (`30s`, `5m`), and report
+                                    those that differ every time: for databases that are being written
           --limit <N>               Differences to list per table; all are counted [default: 20]
-      -v, --verbose...              Say more on standard error; twice for every batch, three times for
-                                    every step
       -h, --help                    Print help
+
+    Options of every command:
+          --config <FILE>  Configuration file [default: syncline.yaml, if it is there]
+          --json           Print one JSON document instead of text
+      -q, --quiet          Print errors only
+      -v, --verbose...     Say more on standard error; twice for every batch, three times for every step
     ");
     for command in ["demo", "run", "check", "plan", "init", "status"] {
         let out = folder.syncline(&[command, "--help"]).well().out;

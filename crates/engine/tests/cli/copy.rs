@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use super::{shop, steady};
+use crate::support::binary::Folder;
 use crate::support::judge;
 
 #[test]
@@ -111,4 +112,25 @@ fn a_source_is_never_written() {
     folder.syncline(&["check", "shop.db"]).well();
     assert_eq!(folder.contents().get("shop.db"), before.get("shop.db"));
     assert_eq!(folder.contents().into_keys().collect::<Vec<_>>(), ["shop.db", "sink.db"]);
+}
+
+/// About 1 MB at 400 KiB a second: more than a second, and everything arrives.
+#[test]
+fn a_rate_is_kept() {
+    let folder = Folder::new();
+    let rows = "INSERT INTO t SELECT value, zeroblob(1000) FROM generate_series(1, 1000)";
+    folder.sql("a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB)");
+    let series = "WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 1000)";
+    folder.sql(
+        "a.db",
+        &rows.replace("SELECT value", &format!("{series} SELECT value")).replace("generate_series(1, 1000)", "n"),
+    );
+    let began = std::time::Instant::now();
+    folder.syncline(&["copy", "a.db", "b.db", "--rate", "400 KiB"]).well();
+    let took = began.elapsed();
+    assert!(took > std::time::Duration::from_secs(1), "{took:?}");
+    folder.syncline(&["compare", "a.db", "b.db"]).well();
+    let ran = folder.syncline(&["copy", "a.db", "c.db", "--rate", "fast"]).exits(2);
+    assert!(ran.err.contains("a whole number and a unit"), "{ran:?}");
+    assert!(!folder.path("c.db").exists());
 }
