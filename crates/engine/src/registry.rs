@@ -5,6 +5,7 @@ use std::sync::Arc;
 use syncline_model::{Error, ErrorKind, Result};
 
 use crate::config::{ConnectionSpec, ConnectionUrl, Scheme};
+use crate::connect::mariadb::Mariadb;
 use crate::connect::memory::Memory;
 use crate::connect::postgres::Postgres;
 use crate::connect::sqlite::Sqlite;
@@ -24,10 +25,13 @@ pub fn open(spec: &ConnectionSpec) -> Result<Endpoint> {
         ConnectionUrl::Network(url) if url.scheme == Scheme::Postgres => {
             Arc::new(Postgres::new(url, spec.password.as_ref()).map_err(|e| e.at("connection", &*spec.name))?)
         }
+        ConnectionUrl::Network(url) if matches!(url.scheme, Scheme::Mariadb | Scheme::Mysql) => {
+            Arc::new(Mariadb::new(spec, url)?)
+        }
         ConnectionUrl::Network(url) => {
             return Err(Error::new(ErrorKind::Unsupported, format!("there is no connector for {} yet", url.scheme))
                 .at("connection", &*spec.name)
-                .hint("this version connects SQLite files (`sqlite:PATH`) and PostgreSQL (`postgres://USER@HOST/DATABASE`)"));
+                .hint("this version connects SQLite (`sqlite:PATH`), PostgreSQL and MariaDB (`postgres://USER@HOST/DATABASE`)"));
         }
     };
     let patient = Arc::new(Retry::new(bare, Patience::default()));

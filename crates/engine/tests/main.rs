@@ -19,6 +19,7 @@ mod decorators;
 mod faults;
 mod hostile;
 mod lanes;
+mod mariadb;
 mod native;
 mod order;
 mod real;

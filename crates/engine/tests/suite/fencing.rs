@@ -8,7 +8,7 @@ use syncline_model::{Epoch, ErrorKind, TableSchema};
 
 use crate::support::batches::{at, changes, crowd, insert, people, row, snapshot, unit};
 use crate::support::jobs::{applied, lane, position, write_spec};
-use crate::support::place::Place;
+use crate::support::place::{Place, seen};
 
 on_every_place! {
     a_second_opening_raises_the_epoch
@@ -90,7 +90,7 @@ async fn a_take_over_within_a_unit_has_one_winner(place: &dyn Place) {
             (None, None)
         }
     };
-    assert_eq!((second.lease().position.clone(), place.rows("t")), expected);
+    assert_eq!((second.lease().position.clone(), seen(place, "t")), expected);
     assert!(second.lease().epoch > epoch);
     assert_eq!(first.begin(epoch).await.unwrap_err().kind(), ErrorKind::Fenced);
 }

@@ -7,6 +7,7 @@ macro_rules! on_every_place {
         on_every_place! { @brand memory, InMemory, [$($behaviour)*] }
         on_every_place! { @brand sqlite, InFile, [$($behaviour)*] }
         on_every_place! { @server postgres, InPostgres, [$($behaviour)*] }
+        on_every_place! { @server mariadb, InMariadb, [$($behaviour)*] }
     };
     // A database each: what the decorators do is seen on the other places.
     (@server $brand:ident, $place:ident, $behaviours:tt) => {
@@ -44,6 +45,7 @@ macro_rules! on_every_place {
 /// The places by their names in the macro.
 mod places {
     pub use crate::support::place::{Decorated, InFile, InMemory};
+    pub use crate::support::place_mariadb::InMariadb;
     pub use crate::support::place_postgres::InPostgres;
 }
 

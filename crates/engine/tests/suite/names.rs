@@ -49,6 +49,7 @@ fn hostile(place: &dyn Place) -> Vec<String> {
     .map(str::to_owned)
     .into();
     names.push("long ".repeat(40).chars().take(place.name_bytes_max()).collect());
+    names.retain(|name| place.can_name(name));
     names
 }
 

@@ -7,6 +7,7 @@ pub mod judge;
 pub mod lesser;
 pub mod mariadb;
 pub mod place;
+pub mod place_mariadb;
 pub mod place_postgres;
 pub mod proxy;
 pub mod psql;

@@ -39,6 +39,19 @@ pub trait Place: Send + Sync {
 
     /// All rows as they are stored, sorted; nothing if there is no such table. Columns in the table's own order.
     fn rows(&self, table: &str) -> Option<Vec<Row>>;
+
+    /// Whether its database can give that name to a table and to a column.
+    fn can_name(&self, name: &str) -> bool {
+        let _ = name;
+        true
+    }
+}
+
+/// What is to be seen of a table whose unit is open or was taken back: nothing, also where the place cannot take the
+/// table itself back, as long as it is empty.
+pub fn seen(place: &dyn Place, table: &str) -> Option<Vec<Row>> {
+    let stays = !place.connector().capabilities().transactional_ddl;
+    place.rows(table).filter(|rows| !(stays && rows.is_empty()))
 }
 
 /// What is put around the connector under test.

@@ -1,0 +1,251 @@
+//! Many rows at once: `LOAD DATA LOCAL` from memory, or statements with many rows where the server does not take it.
+//!
+//! `LOCAL` makes the server lenient: what it cannot store it alters, what is there already it skips, and only counts
+//! warnings. So a load counts only if every row was stored without a warning; else it is taken back and its rows are
+//! inserted one by one, in strict mode, until the one that is refused is known by name (I10).
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use mysql_async::Value;
+use mysql_async::prelude::Queryable as _;
+use syncline_model::{Error, ErrorKind, Result, TableChanges};
+
+use super::apply::{TableSink, Target};
+use super::errors::{failed, refused};
+use super::session::{Session, text};
+use super::types::Written;
+
+/// Fewer rows go faster by a statement of their own.
+const LOAD_ROWS_MIN: usize = 16;
+
+/// Size of the pieces in which a load travels.
+const PIECE_BYTES: usize = 128 << 10;
+
+/// Most values of one statement: the protocol counts them in 16 bits.
+const VALUES_MAX: usize = 60_000;
+
+/// Most bytes of one statement of many rows, if the server takes that much.
+const STATEMENT_BYTES: usize = 1 << 20;
+
+/// Inserts these rows of a batch. A refusal names the row.
+pub async fn rows(
+    session: &mut Session,
+    table: &mut TableSink,
+    into: &str,
+    columns: &[Target],
+    changes: &TableChanges,
+    rows: &[usize],
+) -> Result<()> {
+    if rows.len() < LOAD_ROWS_MIN || columns.is_empty() {
+        return one_by_one(session, table, into, columns, changes, rows).await;
+    }
+    let before = table.rows;
+    session.run("SAVEPOINT syncline_load").await?;
+    let whole = match session.server.is_on("local_infile") {
+        true => load(session, table, into, columns, changes, rows).await?,
+        false => in_statements(session, table, into, columns, changes, rows).await?,
+    };
+    if whole {
+        return session.run("RELEASE SAVEPOINT syncline_load").await;
+    }
+    session.run("ROLLBACK TO SAVEPOINT syncline_load").await?;
+    table.rows = before;
+    one_by_one(session, table, into, columns, changes, rows).await?;
+    // Every row alone is fine, so the server means something that we do not know.
+    Err(Error::new(ErrorKind::Bug, "the server took the rows one by one and not together")
+        .at("table", table.schema().name.to_string()))
+}
+
+/// Whether all rows were stored as they are.
+async fn load(
+    session: &mut Session,
+    table: &mut TableSink,
+    into: &str,
+    columns: &[Target],
+    changes: &TableChanges,
+    rows: &[usize],
+) -> Result<bool> {
+    let limit = session.server.packet_bytes_max();
+    let mut data = Vec::with_capacity(changes.bytes() + rows.len() * columns.len());
+    let mut value = Vec::new();
+    for &row in rows {
+        table.rows += 1;
+        let start = data.len();
+        for (i, target) in columns.iter().enumerate() {
+            if i > 0 {
+                data.push(b'\t');
+            }
+            let cell = changes.cell(row, target.column);
+            table.key_holds(target, cell)?;
+            value.clear();
+            match target.place.write(cell, &mut value) {
+                Ok(Written::Null) => data.extend_from_slice(b"\\N"),
+                Ok(Written::Value) => escape(&value, &mut data),
+                Err(reason) => return Err(table.refuse(target, reason, cell)),
+            }
+        }
+        data.push(b'\n');
+        if data.len() - start > limit {
+            return Err(too_large(table, limit));
+        }
+    }
+    let sql = statement(into, columns);
+    let data = Bytes::from(data);
+    // The guard of LOAD DATA LOCAL: the server gets exactly these bytes, for exactly this statement, and never a file.
+    session.conn().set_infile_handler(async move {
+        let pieces = (0..data.len()).step_by(PIECE_BYTES);
+        let pieces: Vec<_> = pieces.map(|at| Ok(data.slice(at..data.len().min(at + PIECE_BYTES)))).collect();
+        Ok(stream::iter(pieces).boxed())
+    });
+    match session.conn().query_drop(sql).await {
+        Ok(()) => {}
+        // One by one it will be said which row it is.
+        Err(mysql_async::Error::Server(e)) if is_of_rows(refused(&e, "").kind()) => return Ok(false),
+        Err(e) => return Err(failed(e, "the server refused the rows").at("table", table.schema().name.to_string())),
+    }
+    let conn = session.conn();
+    Ok(conn.affected_rows() == rows.len() as u64 && conn.get_warnings() == 0)
+}
+
+/// Whether a refusal of that kind is about a row, so that inserting one by one names it.
+fn is_of_rows(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Value | ErrorKind::Constraint)
+}
+
+fn too_large(table: &TableSink, limit: usize) -> Error {
+    table
+        .refused(Error::new(ErrorKind::Value, format!("the row is larger than the server takes ({limit} bytes)")))
+        .hint("raise max_allowed_packet at the server")
+}
+
+/// Bytes are taken as they are; a column that keeps text in another character set converts them itself.
+fn statement(into: &str, columns: &[Target]) -> String {
+    let mut sets = Vec::new();
+    let names: Vec<String> = columns
+        .iter()
+        .enumerate()
+        .map(|(i, target)| match target.place.converts() {
+            true => {
+                sets.push(format!("{} = CONVERT(@v{i} USING utf8mb4)", target.name));
+                format!("@v{i}")
+            }
+            false => target.name.clone(),
+        })
+        .collect();
+    let set = if sets.is_empty() { String::new() } else { format!(" SET {}", sets.join(", ")) };
+    format!(
+        "LOAD DATA LOCAL INFILE 'syncline' INTO TABLE {into} CHARACTER SET binary \
+         FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' ({}){set}",
+        names.join(", ")
+    )
+}
+
+/// Appends bytes so that the server reads exactly these.
+fn escape(value: &[u8], out: &mut Vec<u8>) {
+    let special = |b: &u8| matches!(b, b'\\' | b'\t' | b'\n' | b'\r' | 0);
+    let mut rest = value;
+    while let Some(at) = rest.iter().position(special) {
+        let (plain, more) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+        out.extend_from_slice(plain);
+        let Some((byte, more)) = more.split_first() else { return };
+        out.push(b'\\');
+        out.push(match byte {
+            b'\t' => b't',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            0 => b'0',
+            other => *other,
+        });
+        rest = more;
+    }
+    out.extend_from_slice(rest);
+}
+
+fn insert_sql(into: &str, columns: &[Target], rows: usize) -> String {
+    let names: Vec<_> = columns.iter().map(|t| t.name.as_str()).collect();
+    let one = format!("({})", vec!["?"; columns.len()].join(", "));
+    format!("INSERT INTO {into} ({}) VALUES {}", names.join(", "), vec![one; rows].join(", "))
+}
+
+fn bind(
+    table: &TableSink,
+    columns: &[Target],
+    changes: &TableChanges,
+    row: usize,
+    values: &mut Vec<Value>,
+) -> Result<usize> {
+    let mut bytes = 0;
+    for target in columns {
+        let cell = changes.cell(row, target.column);
+        table.key_holds(target, cell)?;
+        bytes += cell.size();
+        values.push(target.place.bind(cell).map_err(|reason| table.refuse(target, reason, cell))?);
+    }
+    Ok(bytes)
+}
+
+/// Whether all rows were stored as they are.
+async fn in_statements(
+    session: &mut Session,
+    table: &mut TableSink,
+    into: &str,
+    columns: &[Target],
+    changes: &TableChanges,
+    rows: &[usize],
+) -> Result<bool> {
+    let rows_max = (VALUES_MAX / columns.len()).clamp(1, 500);
+    let bytes_max = STATEMENT_BYTES.min(session.server.packet_bytes_max() / 2);
+    let (mut values, mut count, mut bytes) = (Vec::new(), 0, 0);
+    for (i, &row) in rows.iter().enumerate() {
+        table.rows += 1;
+        bytes += bind(table, columns, changes, row, &mut values)?;
+        count += 1;
+        if count == rows_max || bytes >= bytes_max || i + 1 == rows.len() {
+            match session.run_with(&insert_sql(into, columns, count), std::mem::take(&mut values)).await {
+                Ok(stored) if stored == count as u64 && session.conn().get_warnings() == 0 => {}
+                Ok(_) => return Ok(false),
+                Err(e) if is_of_rows(e.kind()) => return Ok(false),
+                Err(e) => return Err(e.at("table", table.schema().name.to_string())),
+            }
+            (count, bytes) = (0, 0);
+        }
+    }
+    Ok(true)
+}
+
+/// The slow way that names the row.
+async fn one_by_one(
+    session: &mut Session,
+    table: &mut TableSink,
+    into: &str,
+    columns: &[Target],
+    changes: &TableChanges,
+    rows: &[usize],
+) -> Result<()> {
+    let sql = insert_sql(into, columns, 1);
+    let limit = session.server.packet_bytes_max();
+    for &row in rows {
+        table.rows += 1;
+        let mut values = Vec::with_capacity(columns.len());
+        if bind(table, columns, changes, row, &mut values)? > limit {
+            return Err(too_large(table, limit));
+        }
+        session.run_with(&sql, values).await.map_err(|e| table.refused(e))?;
+        unaltered(session, table).await?;
+    }
+    Ok(())
+}
+
+/// Refuses what the last statement stored otherwise than it was given: in strict mode some of that is only noted.
+pub async fn unaltered(session: &mut Session, table: &TableSink) -> Result<()> {
+    if session.conn().get_warnings() == 0 {
+        return Ok(());
+    }
+    let rows = session.rows("SHOW WARNINGS").await?;
+    let Some(first) = rows.first() else { return Ok(()) };
+    let code = text(first, 1);
+    // I15: the text beside the code quotes the value.
+    Err(table.refused(
+        Error::new(ErrorKind::Value, "the sink would alter a value of this row").caused_by(format!("warning {code}")),
+    ))
+}

@@ -1,0 +1,120 @@
+//! MariaDB, and MySQL 8 as far as it is the same.
+//!
+//! The source reads in one consistent read view, so that all InnoDB tables are of one moment. The sink writes a unit as one
+//! transaction of rows, position and epoch; creating a table commits on this server, so tables are created beside the
+//! unit, and what was put off for them is built when the source has ended. Absent: capture (the source is a snapshot for
+//! now).
+
+mod apply;
+mod catalog;
+mod config;
+mod ddl;
+mod errors;
+mod load;
+mod session;
+mod sink;
+mod source;
+mod stage;
+mod types;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use syncline_model::pattern::Selection;
+use syncline_model::{Position, Result, TableName};
+
+use self::config::Settings;
+use self::session::Session;
+use crate::config::{ConnectionSpec, NetworkUrl};
+use crate::connector::{
+    Capabilities, CheckReport, Connector, Description, Finding, Level, ReadSpec, Sink, Source, WritePlan, WriteSpec,
+};
+
+/// MariaDB's name in schemas.
+pub const BRAND: &str = "mariadb";
+
+/// One database of a server.
+#[derive(Debug, Clone)]
+pub struct Mariadb {
+    settings: Settings,
+}
+
+impl Mariadb {
+    /// The database of that URL. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// [`syncline_model::ErrorKind::Config`] for a URL with a setting that is unknown, missing or wrong.
+    pub fn new(spec: &ConnectionSpec, url: &NetworkUrl) -> Result<Self> {
+        let home = std::env::var_os("HOME");
+        Ok(Self { settings: Settings::new(spec, url, home.as_deref().map(Path::new))? })
+    }
+
+    async fn open(&self) -> Result<Session> {
+        Session::open(&self.settings).await
+    }
+}
+
+#[async_trait]
+impl Connector for Mariadb {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            snapshot: true,
+            key_order: true,
+            sink: true,
+            as_stored: false,
+            native: None,
+            transactional_ddl: false,
+        }
+    }
+
+    async fn check(&self) -> Result<CheckReport> {
+        let mut session = self.open().await?;
+        let server = session.server.clone();
+        let mut report = CheckReport {
+            product: server.product(),
+            lanes: sink::lanes(&mut session).await?,
+            ..CheckReport::default()
+        };
+        let mut say = |code, level, text: String, advice: Option<&str>| {
+            report.findings.push(Finding { code, level, text, advice: advice.map(str::to_owned) });
+        };
+        say("mariadb.account", Level::Ok, format!("logged in as {}", server.account), None);
+        session.end().await;
+        Ok(report)
+    }
+
+    async fn describe(&self, wanted: &Selection) -> Result<Description> {
+        let mut session = self.open().await?;
+        let found = catalog::describe(&mut session, wanted).await;
+        session.end().await;
+        found
+    }
+
+    async fn plan(&self, spec: &WriteSpec) -> Result<WritePlan> {
+        let mut session = self.open().await?;
+        let plan = ddl::plan(&mut session, spec).await;
+        session.end().await;
+        plan
+    }
+
+    async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>> {
+        Ok(Box::new(source::Snapshot::open(self.open().await?, at, spec.clone()).await?))
+    }
+
+    async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(sink::Writer::open(self.settings.clone(), spec.clone()).await?))
+    }
+}
+
+/// An identifier, quoted; quotes inside are doubled (F79).
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// A table's name as SQL; without a schema it lies in the connection's database.
+fn name_of(name: &TableName) -> String {
+    match &name.schema {
+        Some(schema) => format!("{}.{}", quoted(schema), quoted(&name.name)),
+        None => quoted(&name.name),
+    }
+}

@@ -1,0 +1,204 @@
+//! A snapshot of a MariaDB database: one consistent read view, one streamed SELECT per table.
+//!
+//! A task of its own owns the connection and stays one batch ahead of whoever reads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mysql_async::prelude::Queryable as _;
+use syncline_model::change::TableBuilder;
+use syncline_model::{ChangeBatch, Column, Error, ErrorKind, LogicalType, Position, Result, TableName, TableSchema};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::errors::failed;
+use super::session::Session;
+use super::types::{self, Native, Reading};
+use super::{catalog, name_of, quoted};
+use crate::capture::snapshot;
+use crate::connector::{Budget, Read, ReadOrder, ReadSpec, Source};
+
+/// An open snapshot.
+pub struct Snapshot {
+    batches: mpsc::Receiver<Result<ChangeBatch>>,
+    /// Told with each `read`; the task asks before it begins a batch.
+    budget: watch::Sender<usize>,
+    /// Holds the task back until the first `read` has said how large a batch may be.
+    starts: Option<oneshot::Sender<()>>,
+    /// Units that have not ended. A task that goes away before is an error and never an end (I10).
+    units_left: usize,
+}
+
+impl Snapshot {
+    /// Takes the snapshot now: what is committed later is not part of it.
+    pub async fn open(mut session: Session, at: Option<Position>, spec: ReadSpec) -> Result<Self> {
+        let (_, tables) = snapshot::remaining(at.as_ref(), &spec.tables)?;
+        session.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
+        if spec.order == ReadOrder::Key {
+            // The default sorts by the first 1024 bytes alone.
+            session.run("SET SESSION max_sort_length = 65536, sort_buffer_size = 8388608").await?;
+        }
+        session.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
+        same_as_described(&mut session, &tables).await?;
+        let (to_reader, batches) = mpsc::channel(1);
+        let (budget, budget_now) = watch::channel(0);
+        let (starts, started) = oneshot::channel();
+        let units_left = tables.len();
+        tokio::spawn(async move {
+            let mut reader = Reader { session, order: spec.order, budget: budget_now, to_reader };
+            if started.await.is_ok() {
+                reader.tables(tables).await;
+            }
+            reader.session.end().await;
+        });
+        Ok(Self { batches, budget, starts: Some(starts), units_left })
+    }
+}
+
+#[async_trait]
+impl Source for Snapshot {
+    async fn read(&mut self, budget: Budget) -> Result<Read> {
+        if self.units_left == 0 {
+            return Ok(Read::End);
+        }
+        self.budget.send_if_modified(|now| std::mem::replace(now, budget.bytes_max) != budget.bytes_max);
+        if let Some(starts) = self.starts.take() {
+            let _ = starts.send(());
+        }
+        match tokio::time::timeout(budget.wait_max.max(Duration::from_millis(1)), self.batches.recv()).await {
+            Err(_) => Ok(Read::Idle),
+            Ok(Some(batch)) => {
+                let batch = batch?;
+                self.units_left -= usize::from(batch.ends.is_some());
+                Ok(Read::Batch(batch))
+            }
+            // After an error there is no going on from here; the lane opens anew.
+            Ok(None) => Err(Error::new(ErrorKind::Unreachable, "the snapshot was lost before its end")),
+        }
+    }
+
+    /// A snapshot keeps nothing for anybody.
+    async fn confirm(&mut self, _upto: &Position) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct Reader {
+    session: Session,
+    order: ReadOrder,
+    budget: watch::Receiver<usize>,
+    to_reader: mpsc::Sender<Result<ChangeBatch>>,
+}
+
+impl Reader {
+    /// Reads until the end, an error, or nobody listens any more.
+    async fn tables(&mut self, tables: Vec<Arc<TableSchema>>) {
+        for table in tables {
+            match self.table(&table).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(e) => {
+                    let _ = self.to_reader.send(Err(e.at("table", table.name.to_string()))).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads one table as one unit; false if nobody listens any more.
+    async fn table(&mut self, table: &Arc<TableSchema>) -> Result<bool> {
+        let cannot = |e| failed(e, "cannot read the table");
+        let sql = select(table, self.order);
+        let readings: Vec<Reading> =
+            table.columns.iter().map(|c| Reading::of(&Native::parse(&c.native), &c.logical)).collect();
+        let mut builder = TableBuilder::new(table.clone());
+        let (mut begins, mut ord) = (true, 0u64);
+        let mut rows = self.session.conn().exec_iter(sql, ()).await.map_err(cannot)?;
+        loop {
+            let bytes_max = *self.budget.borrow();
+            let mut last = true;
+            while let Some(row) = rows.next().await.map_err(cannot)? {
+                let mut values = row.unwrap();
+                values.iter_mut().for_each(types::spell_out);
+                let mut of_row = values.iter().zip(&readings);
+                builder.snapshot_row(|_| match of_row.next() {
+                    Some((value, reading)) => Ok(types::cell(*reading, value)),
+                    None => Err(Error::new(ErrorKind::Bug, "more columns than selected")),
+                })?;
+                if builder.bytes() >= bytes_max {
+                    last = false;
+                    break;
+                }
+            }
+            let changes = builder.finish_snapshot(ord)?;
+            ord += changes.rows() as u64;
+            let ends = last.then(|| snapshot::after(&table.name));
+            let batch = ChangeBatch { begins, ends, tables: vec![changes], native: None };
+            begins = false;
+            if self.to_reader.send(Ok(batch)).await.is_err() {
+                return Ok(false);
+            }
+            if last {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// Refuses a table whose columns are no longer what they were when it was described (F88).
+async fn same_as_described(session: &mut Session, tables: &[Arc<TableSchema>]) -> Result<()> {
+    let names: Vec<TableName> = tables.iter().map(|t| t.name.clone()).collect();
+    let now = catalog::tables(session, &names).await?;
+    for table in tables {
+        let Some(now) = now.iter().find(|n| n.schema.name == table.name) else {
+            let gone = Error::new(ErrorKind::Schema, "the table is no longer there");
+            return Err(gone.at("table", table.name.to_string()));
+        };
+        let same = |c: &&Column| now.schema.columns.iter().any(|n| n.name == c.name && n.native == c.native);
+        if let Some(column) = table.columns.iter().find(|c| !same(c)) {
+            return Err(Error::new(ErrorKind::Schema, "the table was changed while the job began")
+                .at("table", table.name.to_string())
+                .at("column", &*column.name)
+                .hint("run the same command again"));
+        }
+    }
+    Ok(())
+}
+
+/// The one SELECT of a table. By key, the order is that of cells, never of a collation (F45).
+fn select(table: &TableSchema, order: ReadOrder) -> String {
+    let columns: Vec<_> = table.columns.iter().map(selected).collect();
+    let mut sql = format!("SELECT {} FROM {}", columns.join(", "), name_of(&table.name));
+    if order == ReadOrder::Key {
+        let key: Vec<_> = table.key_columns().map(sorted).collect();
+        sql.push_str(&format!(" ORDER BY {}", key.join(", ")));
+    }
+    sql
+}
+
+/// A column as it is read.
+fn selected(column: &Column) -> String {
+    let name = quoted(&column.name);
+    match column.logical {
+        // Types without a form of their own in the protocol.
+        LogicalType::Other => format!("CAST({name} AS CHAR)"),
+        _ => name,
+    }
+}
+
+/// A key column as it is sorted: text by its bytes in UTF-8.
+fn sorted(column: &Column) -> String {
+    let name = quoted(&column.name);
+    match column.logical {
+        LogicalType::Text { .. } | LogicalType::Json => {
+            let native = Native::parse(&column.native);
+            let plain =
+                column.collation.is_none() && native.charset.as_deref() == Some("utf8mb4") && native.word != "set";
+            if plain { name } else { format!("CAST(CONVERT({name} USING utf8mb4) AS BINARY)") }
+        }
+        LogicalType::Enum { .. } | LogicalType::Uuid | LogicalType::Other => {
+            format!("CAST(CONVERT({name} USING utf8mb4) AS BINARY)")
+        }
+        _ => name,
+    }
+}

@@ -1,0 +1,3 @@
+//! MariaDB against the other brands and against itself; the judge is the server's own client program.
+
+mod copies;
