@@ -21,6 +21,7 @@ mod hostile;
 mod lanes;
 mod mariadb;
 mod native;
+mod native_postgres;
 mod order;
 mod real;
 mod replace;

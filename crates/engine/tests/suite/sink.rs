@@ -350,7 +350,7 @@ async fn duplicates_over_two_batches_are_refused(place: &dyn Place) {
 async fn rows_in_a_form_of_others_are_never_lost(place: &dyn Place) {
     let schema = people("t");
     let mut sink = opened(place, &[&schema]).await;
-    let rows = NativeRows { schema: schema.clone(), form: "nobody/1", rows: 2, bytes: vec![0; 4] };
+    let rows = NativeRows { schema: schema.clone(), form: "nobody/1", rows: 2, bytes: vec![0u8; 4].into() };
     let batch = ChangeBatch { native: Some(rows), ..unit(Vec::new(), "t") };
     let error = applied(&mut *sink, &batch).await.expect_err("rows that the sink cannot read");
     assert_eq!(error.kind(), ErrorKind::Bug);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arrow_buffer::Buffer;
+
 use crate::schema::TableSchema;
 
 /// Snapshot rows of one table as their database gives them, carried undecoded to a database of the same brand.
@@ -17,5 +19,5 @@ pub struct NativeRows {
     /// Number of rows.
     pub rows: usize,
     /// The rows, one after the other.
-    pub bytes: Vec<u8>,
+    pub bytes: Buffer,
 }

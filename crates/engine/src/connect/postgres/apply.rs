@@ -178,8 +178,17 @@ impl TableSink {
     /// Snapshot rows. Into an empty table they go straight, so that two rows with one key are an error and never quietly
     /// one row (I10); otherwise they replace by key, through a stage.
     pub async fn load(&mut self, session: &Session, changes: &TableChanges, report: &mut WriteReport) -> Result<()> {
-        let Some(there) = &self.there else { return Ok(()) };
-        let (into, options) = match self.held_rows {
+        let Some((into, options)) = self.target(session).await? else { return Ok(()) };
+        self.copy(session, changes, &into, options).await?;
+        self.rows += changes.rows() as u64;
+        report.rows += changes.rows() as u64;
+        Ok(())
+    }
+
+    /// What snapshot rows are copied into, the table or its stage, and with which options.
+    pub async fn target(&mut self, session: &Session) -> Result<Option<(String, &'static str)>> {
+        let Some(there) = &self.there else { return Ok(None) };
+        Ok(Some(match self.held_rows {
             Some(false) => (there.sql(), if self.created && there.relkind == "r" { ", FREEZE" } else { "" }),
             _ => {
                 if !self.staged {
@@ -189,11 +198,12 @@ impl TableSink {
                 }
                 (stage::name(there), "")
             }
-        };
-        self.copy(session, changes, &into, options).await?;
-        self.rows += changes.rows() as u64;
-        report.rows += changes.rows() as u64;
-        Ok(())
+        }))
+    }
+
+    /// As the sink has it; absent until it is created.
+    pub fn there(&self) -> Option<&Table> {
+        self.there.as_ref()
     }
 
     pub fn names(&self, columns: impl Iterator<Item = usize>) -> Vec<String> {

@@ -45,7 +45,7 @@ impl TableSink {
     }
 
     /// The server's refusal of a row of a COPY.
-    fn refused_row(&self, e: tokio_postgres::Error) -> Error {
+    pub fn refused_row(&self, e: tokio_postgres::Error) -> Error {
         let (line, column) = copy_place(&e);
         let mut error = failed(e, "the sink refused a row").at("table", self.schema.name.to_string());
         if let Some(column) = column {
@@ -57,6 +57,12 @@ impl TableSink {
         }
     }
 }
+
+/// What stands before the tuples of a binary COPY
+/// (<https://www.postgresql.org/docs/current/sql-copy.html>): signature, flags, length of the extension.
+pub const HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// What stands after them.
+pub const TAIL: &[u8] = &(-1i16).to_be_bytes();
 
 /// Bytes that are sent at a time.
 const PIECE: usize = 256 << 10;
@@ -78,13 +84,13 @@ struct CopyRows<'t> {
 impl CopyRows<'_> {
     fn head(&mut self) {
         if self.binary {
-            self.buffer.extend_from_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
+            self.buffer.extend_from_slice(HEAD);
         }
     }
 
     fn tail(&mut self) {
         if self.binary {
-            self.buffer.extend_from_slice(&(-1i16).to_be_bytes());
+            self.buffer.extend_from_slice(TAIL);
         }
     }
 

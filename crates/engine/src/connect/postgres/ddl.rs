@@ -9,7 +9,7 @@ use syncline_model::{Column, LogicalType, Result, TableName, TableSchema};
 
 use super::catalog::{self, Table};
 use super::session::{Session, failed};
-use super::{BRAND, literal, quoted, types};
+use super::{BRAND, literal, native, quoted, types};
 use crate::connector::{Misfit, WritePlan, WriteSpec};
 
 /// The one control table of a sink: who runs a lane, how far it got, and which tables it created.
@@ -28,6 +28,9 @@ pub async fn plan(session: &Session, spec: &WriteSpec) -> Result<WritePlan> {
     let there = catalog::tables(session, &names).await?;
     let mut missing = Missing::look(session, &spec.tables, &there).await?;
     for table in &spec.tables {
+        if native::fits(table, there.get(&table.name).map(|t| &t.schema)) {
+            plan.native.push(table.name.clone());
+        }
         let mut misfit = |reason: String| plan.misfits.push(Misfit { table: table.name.to_string(), reason });
         if let Some(reason) = name_problem(table) {
             misfit(reason);

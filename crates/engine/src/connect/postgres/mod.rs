@@ -11,6 +11,7 @@ mod config;
 mod copy;
 mod ddl;
 mod finish;
+mod native;
 mod rights;
 mod session;
 mod sink;
@@ -76,7 +77,14 @@ impl Postgres {
 #[async_trait]
 impl Connector for Postgres {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { snapshot: true, key_order: true, sink: true, transactional_ddl: true, ..Capabilities::default() }
+        Capabilities {
+            snapshot: true,
+            key_order: true,
+            sink: true,
+            native: Some(native::FORM),
+            transactional_ddl: true,
+            ..Capabilities::default()
+        }
     }
 
     async fn check(&self) -> Result<CheckReport> {

@@ -162,15 +162,15 @@ impl State {
         if !self.in_unit {
             return Err(Error::new(ErrorKind::Bug, "a batch was written outside of a unit"));
         }
-        if batch.native.is_some() {
-            return Err(Error::new(ErrorKind::Bug, "rows came in a form that this sink did not offer to take"));
-        }
         let mut report = WriteReport::default();
         for changes in &batch.tables {
             let session = self.session.clone();
             self.table(&changes.schema().name)?.open_for_write(&session).await?;
         }
         let session = self.session.clone();
+        if let Some(rows) = &batch.native {
+            self.table(&rows.schema.name)?.open_for_write(&session).await?;
+        }
         if let [only] = &batch.tables[..]
             && only.marks().op == Uniform::One(Op::Snapshot)
         {
@@ -180,6 +180,9 @@ impl State {
         for (t, row) in batch.in_order() {
             let Some(changes) = batch.tables.get(t) else { continue };
             self.table(&changes.schema().name)?.change(&session, changes, row, &mut report).await?;
+        }
+        if let Some(rows) = &batch.native {
+            self.table(&rows.schema.name)?.load_native(&session, rows, &mut report).await?;
         }
         Ok(report)
     }

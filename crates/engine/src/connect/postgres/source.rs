@@ -2,20 +2,22 @@
 //!
 //! A task of its own reads and stays one batch ahead of whoever asks.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow_buffer::Buffer;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
-use syncline_model::change::TableBuilder;
+use syncline_model::change::{NativeRows, TableBuilder};
 use syncline_model::{ChangeBatch, Column, Error, ErrorKind, Position, Result, TableSchema};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::catalog::{self, Table};
-use super::quoted;
 use super::session::{Session, failed};
 use super::types::Kind;
 use super::types::decode::Rows;
+use super::{native, quoted};
 use crate::capture::snapshot;
 use crate::connector::{Budget, Read, ReadOrder, ReadSpec, Source};
 
@@ -35,6 +37,8 @@ struct Planned {
     schema: Arc<TableSchema>,
     copy: String,
     kinds: Vec<Kind>,
+    /// Whether its rows go on undecoded.
+    native: bool,
 }
 
 impl Snapshot {
@@ -48,7 +52,9 @@ impl Snapshot {
                 let table = tables.get(&schema.name).ok_or_else(|| gone(schema))?;
                 let columns = same_as_described(schema, table)?;
                 let kinds = columns.iter().filter_map(|c| table.kinds.get(*c)).copied().collect();
-                Ok(Planned { copy: copy(schema, table, &columns, spec.order), schema: schema.clone(), kinds })
+                let native = spec.native.contains(&schema.name);
+                let copy = copy(schema, table, &columns, spec.order, native);
+                Ok(Planned { copy, schema: schema.clone(), kinds, native })
             })
             .collect();
         let planned = planned?;
@@ -116,35 +122,100 @@ impl Reader {
     async fn table(&self, table: &Planned) -> Result<bool> {
         let cannot = |e| failed(e, "cannot read the table");
         let mut stream = Box::pin(self.session.client.copy_out(&table.copy).await.map_err(cannot)?);
-        let mut rows = Rows::new(table.kinds.clone());
-        let mut builder = TableBuilder::new(table.schema.clone());
-        let (mut begins, mut ord) = (true, 0u64);
+        let mut gathered = Gathered::new(table);
+        let mut begins = true;
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(cannot)?;
             let mut at = 0;
-            while rows.next(&piece, &mut at)? {
+            while let Some(place) = gathered.next(&piece, &mut at)? {
                 // Full only when another row comes: the last batch is the one that ends the unit.
-                if builder.rows() > 0 && builder.bytes() >= *self.budget.borrow() {
-                    let changes = builder.finish_snapshot(ord)?;
-                    ord += changes.rows() as u64;
-                    let batch = ChangeBatch {
-                        begins: std::mem::take(&mut begins),
-                        tables: vec![changes],
-                        ..ChangeBatch::default()
-                    };
+                if gathered.bytes() >= (*self.budget.borrow()).max(1) {
+                    let batch = ChangeBatch { begins: std::mem::take(&mut begins), ..gathered.batch()? };
                     if self.to_reader.send(Ok(batch)).await.is_err() {
                         return Ok(false);
                     }
                 }
-                builder.snapshot_row(|i| rows.cell(&piece, i))?;
+                gathered.push(&piece, place)?;
             }
         }
-        if !rows.ended() {
+        if !gathered.rows.ended() {
             return Err(Error::new(ErrorKind::Unreachable, "the table's rows stopped before their end"));
         }
-        let changes = builder.finish_snapshot(ord)?;
         let ends = Some(snapshot::after(&table.schema.name));
-        Ok(self.to_reader.send(Ok(ChangeBatch { begins, ends, tables: vec![changes], native: None })).await.is_ok())
+        Ok(self.to_reader.send(Ok(ChangeBatch { begins, ends, ..gathered.batch()? })).await.is_ok())
+    }
+}
+
+/// The rows of one batch.
+struct Gathered {
+    rows: Rows,
+    into: Into,
+}
+
+enum Into {
+    /// Cells, with the number of rows in the batches before.
+    Cells(TableBuilder, u64),
+    /// Tuples as they come.
+    Native { schema: Arc<TableSchema>, rows: usize, bytes: Vec<u8> },
+}
+
+impl Gathered {
+    fn new(table: &Planned) -> Self {
+        let schema = table.schema.clone();
+        let into = match table.native {
+            true => Into::Native { schema, rows: 0, bytes: Vec::new() },
+            false => Into::Cells(TableBuilder::new(schema), 0),
+        };
+        Self { rows: Rows::new(table.kinds.clone()), into }
+    }
+
+    /// Where the next row of the piece stands.
+    fn next(&mut self, piece: &[u8], at: &mut usize) -> Result<Option<Range<usize>>> {
+        let start = *at;
+        match &self.into {
+            Into::Cells(..) => Ok(self.rows.next(piece, at)?.then_some(start..*at)),
+            Into::Native { .. } => self.rows.next_undecoded(piece, at),
+        }
+    }
+
+    fn push(&mut self, piece: &[u8], place: Range<usize>) -> Result<()> {
+        match &mut self.into {
+            Into::Cells(builder, _) => builder.snapshot_row(|i| self.rows.cell(piece, i)),
+            Into::Native { rows, bytes, .. } => {
+                bytes.extend_from_slice(piece.get(place).unwrap_or_default());
+                *rows += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.into {
+            Into::Cells(builder, _) => builder.bytes(),
+            Into::Native { bytes, .. } => bytes.len(),
+        }
+    }
+
+    /// Takes what there is.
+    fn batch(&mut self) -> Result<ChangeBatch> {
+        match &mut self.into {
+            Into::Cells(builder, ord) => {
+                let changes = builder.finish_snapshot(*ord)?;
+                *ord += changes.rows() as u64;
+                Ok(ChangeBatch { tables: vec![changes], ..ChangeBatch::default() })
+            }
+            Into::Native { schema, rows, bytes } => {
+                // The next batch is most likely as large as this one.
+                let next = Vec::with_capacity(bytes.len());
+                let taken = NativeRows {
+                    schema: schema.clone(),
+                    form: native::FORM,
+                    rows: std::mem::take(rows),
+                    bytes: Buffer::from_vec(std::mem::replace(bytes, next)),
+                };
+                Ok(ChangeBatch { native: Some(taken), ..ChangeBatch::default() })
+            }
+        }
     }
 }
 
@@ -197,7 +268,7 @@ fn same_as_described(schema: &TableSchema, now: &Table) -> Result<Vec<usize>> {
 }
 
 /// The one COPY of a table.
-fn copy(schema: &TableSchema, table: &Table, columns: &[usize], order: ReadOrder) -> String {
+fn copy(schema: &TableSchema, table: &Table, columns: &[usize], order: ReadOrder, native: bool) -> String {
     let kind = |c: &usize| table.kinds.get(*c).copied().unwrap_or(Kind::Other);
     let expressions: Vec<String> = schema
         .columns
@@ -205,7 +276,7 @@ fn copy(schema: &TableSchema, table: &Table, columns: &[usize], order: ReadOrder
         .zip(columns)
         .map(|(column, c)| {
             let name = quoted(&column.name);
-            if kind(c).is_binary() { name } else { format!("{name}::text") }
+            if native || kind(c).is_binary() { name } else { format!("{name}::text") }
         })
         .collect();
     let mut select = format!("SELECT {} FROM {}", expressions.join(", "), table.sql_read());

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow_buffer::Buffer;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 use syncline_model::change::{NativeRows, TableBuilder};
@@ -108,9 +109,7 @@ impl Reader {
         let mut stmt = self.conn.prepare(&select(table, self.spec.order, self.collation)).map_err(cannot)?;
         let mut rows = stmt.query([]).map_err(cannot)?;
         let mut gathered = match self.spec.native.contains(&table.name) {
-            true => {
-                Gathered::Native(NativeRows { schema: table.clone(), form: native::FORM, rows: 0, bytes: Vec::new() })
-            }
+            true => Gathered::Native { schema: table.clone(), rows: 0, bytes: Vec::new() },
             false => Gathered::Cells(TableBuilder::new(table.clone()), 0),
         };
         let mut begins = true;
@@ -141,7 +140,7 @@ enum Gathered {
     /// As cells, with the number of rows in the batches before.
     Cells(TableBuilder, u64),
     /// As they are stored.
-    Native(NativeRows),
+    Native { schema: Arc<TableSchema>, rows: usize, bytes: Vec<u8> },
 }
 
 impl Gathered {
@@ -156,10 +155,10 @@ impl Gathered {
                 })?;
                 Ok(builder.bytes())
             }
-            Self::Native(rows) => {
-                (0..table.columns.len()).try_for_each(|i| native::append(stored(i)?, &mut rows.bytes))?;
-                rows.rows += 1;
-                Ok(rows.bytes.len())
+            Self::Native { rows, bytes, .. } => {
+                (0..table.columns.len()).try_for_each(|i| native::append(stored(i)?, bytes))?;
+                *rows += 1;
+                Ok(bytes.len())
             }
         }
     }
@@ -172,11 +171,16 @@ impl Gathered {
                 *ord += changes.rows() as u64;
                 Ok(ChangeBatch { tables: vec![changes], ..ChangeBatch::default() })
             }
-            Self::Native(rows) => {
+            Self::Native { schema, rows, bytes } => {
                 // The next batch is most likely as large as this one.
-                let bytes = Vec::with_capacity(rows.bytes.len());
-                let next = NativeRows { schema: rows.schema.clone(), form: rows.form, rows: 0, bytes };
-                Ok(ChangeBatch { native: Some(std::mem::replace(rows, next)), ..ChangeBatch::default() })
+                let next = Vec::with_capacity(bytes.len());
+                let taken = NativeRows {
+                    schema: schema.clone(),
+                    form: native::FORM,
+                    rows: std::mem::take(rows),
+                    bytes: Buffer::from_vec(std::mem::replace(bytes, next)),
+                };
+                Ok(ChangeBatch { native: Some(taken), ..ChangeBatch::default() })
             }
         }
     }

@@ -1,5 +1,7 @@
 //! From the rows of a binary COPY to cells.
 
+use std::ops::Range;
+
 use syncline_model::cell::Interval;
 use syncline_model::decimal::Decimal;
 use syncline_model::temporal::DAY_US;
@@ -48,8 +50,8 @@ impl Rows {
         self.ended
     }
 
-    /// Takes the next row from the front of `rest`; false at the end of the piece.
-    pub fn next(&mut self, data: &[u8], at: &mut usize) -> Result<bool> {
+    /// Comes to the next row of the piece, after what stands before the first; false at the end of the piece.
+    fn arrive(&mut self, data: &[u8], at: &mut usize) -> Result<bool> {
         if !self.begun {
             let head = data.get(*at..).and_then(|rest| rest.strip_prefix(SIGNATURE)).ok_or_else(damaged)?;
             let extension =
@@ -67,6 +69,28 @@ impl Rows {
         }
         if usize::try_from(count).ok() != Some(self.kinds.len()) {
             return Err(damaged());
+        }
+        Ok(true)
+    }
+
+    /// Where the next row of the piece stands, undecoded.
+    pub fn next_undecoded(&mut self, data: &[u8], at: &mut usize) -> Result<Option<Range<usize>>> {
+        if !self.arrive(data, at)? {
+            return Ok(None);
+        }
+        // With the number of its fields.
+        let start = *at - 2;
+        for _ in &self.kinds {
+            let length = take::<4>(data, at).map(i32::from_be_bytes)?;
+            *at = at.checked_add(usize::try_from(length).unwrap_or(0)).ok_or_else(damaged)?;
+        }
+        if *at > data.len() { Err(damaged()) } else { Ok(Some(start..*at)) }
+    }
+
+    /// Takes the next row of the piece; false at its end.
+    pub fn next(&mut self, data: &[u8], at: &mut usize) -> Result<bool> {
+        if !self.arrive(data, at)? {
+            return Ok(false);
         }
         self.fields.clear();
         for kind in &self.kinds {
