@@ -23,6 +23,7 @@ mod mariadb;
 mod native;
 mod native_postgres;
 mod order;
+mod postgres;
 mod real;
 mod replace;
 mod rig;

@@ -9,7 +9,7 @@ use syncline_model::{Column, LogicalType, Result, TableName, TableSchema};
 
 use super::catalog::{self, Table};
 use super::session::{Session, failed};
-use super::{BRAND, literal, native, quoted, types};
+use super::{BRAND, literal, native, quoted, rights, types};
 use crate::connector::{Misfit, WritePlan, WriteSpec};
 
 /// The one control table of a sink: who runs a lane, how far it got, and which tables it created.
@@ -22,10 +22,12 @@ const NAME_BYTES_MAX: usize = 63;
 
 /// What opening the sink would run, and what stands against it.
 pub async fn plan(session: &Session, spec: &WriteSpec) -> Result<WritePlan> {
+    rights::must_be_writable(session).await?;
     let mut plan = WritePlan::default();
     plan.statements.push(CREATE_POSITION.into());
     let names: Vec<TableName> = spec.tables.iter().map(|t| t.name.clone()).collect();
     let there = catalog::tables(session, &names).await?;
+    plan.misfits = rights::misfits(session, spec, &there).await?;
     let mut missing = Missing::look(session, &spec.tables, &there).await?;
     for table in &spec.tables {
         if native::fits(table, there.get(&table.name).map(|t| &t.schema)) {

@@ -58,6 +58,15 @@ pub async fn open(settings: &Settings) -> Result<Session> {
     Ok(Session { client, version: number, version_text })
 }
 
+/// Why nobody was let in.
+fn refused(e: tokio_postgres::Error, settings: &Settings) -> Error {
+    let error = failed(e, "cannot log in").at("server", settings.place());
+    match &settings.passfile_problem {
+        Some(problem) if error.kind() == ErrorKind::Denied => error.hint(problem.clone()),
+        _ => error,
+    }
+}
+
 async fn connect<T>(settings: &Settings, tls: T) -> Result<Client>
 where
     T: MakeTlsConnect<Socket> + Send,
@@ -68,8 +77,7 @@ where
     let place = settings.place();
     let connected = tokio::time::timeout(settings.patience(), settings.driver().connect(tls)).await;
     let unreachable = || Error::new(ErrorKind::Unreachable, "the server does not answer").at("server", place.clone());
-    let (client, mut connection) =
-        connected.map_err(|_| unreachable())?.map_err(|e| failed(e, "cannot log in").at("server", place.clone()))?;
+    let (client, mut connection) = connected.map_err(|_| unreachable())?.map_err(|e| refused(e, settings))?;
     // Notices may quote values, and are nobody's business (I15).
     let mut messages = stream::poll_fn(move |cx| connection.poll_message(cx));
     tokio::spawn(async move {
@@ -110,7 +118,8 @@ pub fn failed(e: tokio_postgres::Error, what: &str) -> Error {
         }
         source = cause.source();
     }
-    let text = e.to_string();
+    let cause = std::error::Error::source(&e).map(ToString::to_string);
+    let text = format!("{e}: {}", cause.unwrap_or_default());
     if e.is_closed() || text.contains("closed") {
         return Error::new(ErrorKind::Unreachable, what).caused_by("the connection was lost");
     }
