@@ -1,3 +1,7 @@
 //! MariaDB against the other brands and against itself; the judge is the server's own client program.
 
+mod bad_input;
 mod copies;
+mod faults;
+mod replace;
+mod values;

@@ -47,7 +47,7 @@ pub async fn describe(session: &mut Session, wanted: &Selection) -> Result<Descr
             continue;
         }
         match listed.kind.as_str() {
-            "BASE TABLE" | "SYSTEM VERSIONED" => {
+            kind if holds_rows(kind) => {
                 found.rows_estimates.insert(listed.name.clone(), listed.rows);
                 chosen.push(listed.name);
             }
@@ -57,6 +57,11 @@ pub async fn describe(session: &mut Session, wanted: &Selection) -> Result<Descr
     }
     found.tables = tables(session, &chosen).await?.into_iter().map(|f| f.schema).collect();
     Ok(found)
+}
+
+/// Whether a `TABLE_TYPE` is that of a table with rows of its own.
+fn holds_rows(kind: &str) -> bool {
+    matches!(kind, "BASE TABLE" | "SYSTEM VERSIONED")
 }
 
 struct Listed {
@@ -126,6 +131,9 @@ async fn of_database(session: &mut Session, database: &str, names: &[&TableName]
     for row in session.rows_with(&sql, values.clone()).await? {
         let name = text(&row, 0);
         let Some(asked) = names.iter().find(|n| *n.name == *name) else { continue };
+        if !holds_rows(&text(&row, 3)) {
+            continue;
+        }
         let mut schema = TableSchema::new((*asked).clone(), Vec::new());
         schema.brand = session.server.brand().into();
         if text(&row, 2).contains("partitioned") {

@@ -4,10 +4,11 @@ mod create;
 
 use std::collections::HashMap;
 
-use syncline_model::{LogicalType, Result, TableName, TableSchema};
+use syncline_model::{Error, ErrorKind, LogicalType, Result, TableName, TableSchema};
 
 use super::catalog::{self, Found};
 use super::name_of;
+use super::rights::{self, Grants};
 use super::session::{Server, Session, bound};
 use super::types::Native;
 use crate::connector::{Misfit, WritePlan, WriteSpec};
@@ -29,6 +30,10 @@ pub async fn plan(session: &mut Session, spec: &WriteSpec) -> Result<WritePlan> 
     let server = session.server.clone();
     let mut plan = WritePlan { identity: server.identity(), ..WritePlan::default() };
     plan.statements.push(CREATE_POSITION.into());
+    let grants = Grants::read(session).await?;
+    if let Some(why) = grants.read_only(&server) {
+        return Err(Error::new(ErrorKind::Denied, why).hint("name the server that is written, not a read-only replica"));
+    }
     if !server.is_on("local_infile") {
         plan.notices.push(
             "the server takes no LOAD DATA LOCAL (local_infile is off); rows are inserted by statements, which is slower"
@@ -47,7 +52,23 @@ pub async fn plan(session: &mut Session, spec: &WriteSpec) -> Result<WritePlan> 
             plan.misfits.push(Misfit { table: table.name.to_string(), reason });
             continue;
         }
-        match there.iter().find(|f| f.schema.name == table.name) {
+        let found = there.iter().find(|f| f.schema.name == table.name);
+        let mut wanted = vec!["SELECT", "INSERT", "UPDATE", "DELETE"];
+        if found.is_none() {
+            wanted.push("CREATE");
+            wanted.extend((!table.indexes.is_empty() || !table.foreign_keys.is_empty()).then_some("ALTER"));
+        }
+        let database = table.name.schema.as_deref().unwrap_or(&server.database);
+        let missing = grants.missing(&wanted, database, Some(&table.name.name));
+        if !missing.is_empty() {
+            let grant = rights::statement(&missing, database, Some(&table.name), &server);
+            plan.misfits.push(Misfit {
+                table: table.name.to_string(),
+                reason: format!("the login lacks {} at the sink: {grant}", missing.join(", ")),
+            });
+            continue;
+        }
+        match found {
             Some(found) => plan_existing(table, found, &mut plan),
             None => plan_new(session, table, spec, &mut plan).await?,
         }
@@ -114,6 +135,8 @@ fn plan_existing(table: &TableSchema, found: &Found, plan: &mut WritePlan) {
 fn as_sink(from: &TableSchema, there: &TableSchema) -> TableSchema {
     let mut there = there.clone();
     for column in &mut there.columns {
+        // A key without a value is refused by row; that another brand would allow it in a key says nothing.
+        column.nullable |= from.key_columns().any(|key| key.name == column.name);
         let same = from
             .columns
             .iter()
@@ -198,11 +221,9 @@ async fn tried(
     let _ = session.run("DROP TEMPORARY TABLE IF EXISTS syncline_trial").await;
     match outcome {
         Ok(()) => Ok(None),
-        Err(e) if e.kind() == syncline_model::ErrorKind::Schema => {
-            Ok(Some(format!("the table cannot be created at the sink: {e}")))
-        }
+        Err(e) if e.kind() == ErrorKind::Schema => Ok(Some(format!("the table cannot be created at the sink: {e}"))),
         // Who may not create temporary tables may still create others.
-        Err(e) if e.kind() == syncline_model::ErrorKind::Denied => Ok(None),
+        Err(e) if e.kind() == ErrorKind::Denied => Ok(None),
         Err(e) => Err(e),
     }
 }

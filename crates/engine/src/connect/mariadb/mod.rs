@@ -11,6 +11,7 @@ mod config;
 mod ddl;
 mod errors;
 mod load;
+mod rights;
 mod session;
 mod sink;
 mod source;
@@ -27,7 +28,7 @@ use self::config::Settings;
 use self::session::Session;
 use crate::config::{ConnectionSpec, NetworkUrl};
 use crate::connector::{
-    Capabilities, CheckReport, Connector, Description, Finding, Level, ReadSpec, Sink, Source, WritePlan, WriteSpec,
+    Capabilities, CheckReport, Connector, Description, ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
 
 /// MariaDB's name in schemas.
@@ -69,16 +70,9 @@ impl Connector for Mariadb {
 
     async fn check(&self) -> Result<CheckReport> {
         let mut session = self.open().await?;
-        let server = session.server.clone();
-        let mut report = CheckReport {
-            product: server.product(),
-            lanes: sink::lanes(&mut session).await?,
-            ..CheckReport::default()
-        };
-        let mut say = |code, level, text: String, advice: Option<&str>| {
-            report.findings.push(Finding { code, level, text, advice: advice.map(str::to_owned) });
-        };
-        say("mariadb.account", Level::Ok, format!("logged in as {}", server.account), None);
+        let mut report = CheckReport { product: session.server.product(), ..CheckReport::default() };
+        rights::findings(&mut session, &mut report.findings).await?;
+        report.lanes = sink::lanes(&mut session).await?;
         session.end().await;
         Ok(report)
     }

@@ -194,6 +194,12 @@ impl Place {
             }
             Cell::UInt(v) if v <= most => write_number(v, false, out),
             Cell::UInt(_) => return Err(RANGE),
+            // Unsigned integers of brands that have none.
+            Cell::Decimal(v) => {
+                let whole = v.unscaled_at(38, 0).ok_or(RANGE)?;
+                let cell = i64::try_from(whole).map(Cell::Int).or_else(|_| u64::try_from(whole).map(Cell::UInt));
+                return self.digits(cell.map_err(|_| RANGE)?, out);
+            }
             _ => return Err(WRONG_KIND),
         }
         Ok(())
@@ -224,9 +230,21 @@ impl Place {
                 }
                 out.extend_from_slice(v.as_bytes());
             }
-            (Kind::Text { .. }, Cell::Interval(_) | Cell::Uuid(_)) => {
+            // What other brands have types for, in the one text form that it has.
+            (
+                Kind::Text { chars_max, .. },
+                Cell::Interval(_)
+                | Cell::Uuid(_)
+                | Cell::Date(_)
+                | Cell::Time(_)
+                | Cell::Timestamp(_)
+                | Cell::TimestampTz(_),
+            ) => {
                 let mut text = String::new();
                 cell.format(&mut text);
+                if chars_max.is_some_and(|max| text.len() > max) {
+                    return Err("it is longer than the column");
+                }
                 out.extend_from_slice(text.as_bytes());
             }
             (Kind::Bytes { max, exact }, Cell::Bytes(v)) => {
