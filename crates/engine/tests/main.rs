@@ -10,6 +10,7 @@
 )]
 
 mod bad_input;
+mod brands;
 mod cli;
 mod compare;
 mod compare_brands;

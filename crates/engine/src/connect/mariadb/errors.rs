@@ -127,8 +127,30 @@ fn meaning(code: u16) -> (ErrorKind, &'static str) {
         }
         1265 => (K::Value, "a value would be cut or rounded"),
         1153 => (K::Value, "a row is larger than the server's max_allowed_packet"),
-        1118 | 1071 | 1074 | 1117 | 1059 | 1060 | 1061 | 1050 | 1005 | 1215 | 1064 | 1101 | 1253 | 1273 | 1115
-        | 1067 | 1068 | 1170 | 1103 | 1166 | 1113 => (K::Schema, "the server cannot have such a table"),
+        1118
+        | 1071
+        | 1074
+        | 1117
+        | 1059
+        | 1060
+        | 1061
+        | 1050
+        | 1005
+        | 1215
+        | 1064
+        | 1101
+        | 1253
+        | 1273
+        | 1115
+        | 1067
+        | 1068
+        | 1170
+        | 1103
+        | 1166
+        | 1113
+        | 1822
+        | 1824..=1826
+        | 3780 => (K::Schema, "the server cannot have such a table"),
         1148 | 3948 | 4166 => (K::Unsupported, "the server takes no LOAD DATA LOCAL"),
         _ => (K::Bug, "the server refused the statement"),
     }

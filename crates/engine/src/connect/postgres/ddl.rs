@@ -240,7 +240,9 @@ pub fn keys(table: &TableSchema) -> Vec<String> {
             (None, true) => format!("ALTER TABLE {sql} ADD UNIQUE ({columns})"),
             (name, unique) => {
                 let unique = if *unique { "UNIQUE " } else { "" };
-                let name = name.as_deref().filter(|n| n.len() <= NAME_BYTES_MAX).map(quoted).unwrap_or_default();
+                // Other brands name the indexes of each table for themselves; here they share their names with tables.
+                let own = name.as_deref().filter(|n| n.len() <= NAME_BYTES_MAX && table.brand == BRAND);
+                let name = own.map(quoted).unwrap_or_default();
                 format!("CREATE {unique}INDEX {name} ON {sql} ({columns})")
             }
         });

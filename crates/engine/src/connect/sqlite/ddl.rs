@@ -1,6 +1,6 @@
 //! What the sink creates, and whether what is there fits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use rusqlite::Connection;
@@ -26,11 +26,18 @@ pub fn plan(conn: Option<&Connection>, spec: &WriteSpec) -> Result<WritePlan> {
     for table in &spec.tables {
         *alike.entry(table.name.name.to_ascii_lowercase()).or_default() += 1;
     }
+    let mut taken: HashSet<String> = alike.keys().cloned().collect();
     for table in &spec.tables {
         let once = alike.get(&table.name.name.to_ascii_lowercase()) == Some(&1);
         match name_problem(table, once) {
             Some(reason) => plan.misfits.push(Misfit { table: table.name.to_string(), reason }),
             None => plan_table(conn, table, &texts, &mut plan)?,
+        }
+        for name in table.indexes.iter().filter_map(|i| index_name(table, i)) {
+            if !taken.insert(name.to_ascii_lowercase()) {
+                let reason = format!("its index {name} has the name of another table or index of this copy");
+                plan.misfits.push(Misfit { table: table.name.to_string(), reason });
+            }
         }
     }
     Ok(plan)
@@ -102,11 +109,11 @@ fn creation_problem(conn: Option<&Connection>, table: &TableSchema, create: &[St
     if let Err(e) = tried {
         return Some(format!("the table cannot be created at the sink: {e}"));
     }
-    let taken = |name: &&str| {
+    let taken = |name: &String| {
         let sql = "SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE";
         conn.is_some_and(|conn| conn.prepare_cached(sql).and_then(|mut stmt| stmt.exists([name])).unwrap_or(false))
     };
-    let name = table.indexes.iter().filter_map(|i| i.name.as_deref()).find(taken)?;
+    let name = table.indexes.iter().filter_map(|i| index_name(table, i)).find(taken)?;
     Some(format!("the sink has something called {name} already, which is the name of an index of this table"))
 }
 
@@ -123,7 +130,14 @@ pub fn create_table(table: &TableSchema) -> String {
     let mut parts = Vec::new();
     for (i, column) in table.columns.iter().enumerate() {
         let mut part = quoted(&column.name);
-        let declared = if same_brand { as_type(table, &column.native) } else { types::declared(&column.logical) };
+        let declared = match same_brand {
+            true => as_type(table, &column.native),
+            // Only the rowid numbers rows by itself.
+            false if column.numbered && table.key == [i] && matches!(column.logical, LogicalType::Int { .. }) => {
+                "INTEGER".into()
+            }
+            false => types::declared(&column.logical),
+        };
         if !declared.is_empty() {
             let _ = write!(part, " {declared}");
         }
@@ -232,12 +246,22 @@ pub fn create_indexes(table: &TableSchema) -> Vec<String> {
     let wanted = table.indexes.iter().filter(|i| !is_constraint(i));
     wanted
         .filter_map(|index| {
-            let name = index.name.as_deref()?;
+            let name = index_name(table, index)?;
             let unique = if index.unique { "UNIQUE " } else { "" };
             let columns = names(table, &index.columns);
-            Some(format!("CREATE {unique}INDEX {} ON {} ({columns})", quoted(name), quoted(&table.name.name)))
+            Some(format!("CREATE {unique}INDEX {} ON {} ({columns})", quoted(&name), quoted(&table.name.name)))
         })
         .collect()
+}
+
+/// An index's name at the sink. To SQLite, tables and indexes share their names; other brands name the indexes of each
+/// table for themselves, often after a column.
+fn index_name(table: &TableSchema, index: &Index) -> Option<String> {
+    let name = index.name.as_deref()?;
+    match table.brand == BRAND {
+        true => Some(name.to_owned()),
+        false => Some(format!("{}_{name}_idx", table.name.name)),
+    }
 }
 
 fn is_constraint(index: &Index) -> bool {

@@ -109,6 +109,21 @@ fn a_table_of_another_brand() {
     );
 }
 
+/// Elsewhere each table names its indexes for itself, perhaps as another table is called; and only the rowid counts on.
+#[test]
+fn indexes_and_counters_of_another_brand() {
+    let mut table = described("CREATE TABLE t (id INT4 NOT NULL PRIMARY KEY, u UNSIGNED BIG INT)").remove(0);
+    table.brand = "mariadb".into();
+    table.columns[0].numbered = true;
+    table.indexes = vec![Index { name: Some("u".into()), columns: vec![1], unique: true }];
+    assert_eq!(create_indexes(&table), [r#"CREATE UNIQUE INDEX "t_u_idx" ON "t" ("u")"#]);
+    assert!(create_table(&table).starts_with(r#"CREATE TABLE "t" ("id" INTEGER NOT NULL, "#));
+    let mut other = table.clone();
+    other.name = TableName::bare("T_U_IDX");
+    let reason = "its index t_u_idx has the name of another table or index of this copy";
+    assert_eq!(misfits("", vec![table, other]), [("t".to_owned(), reason.to_owned())]);
+}
+
 fn misfits(there: &str, tables: Vec<TableSchema>) -> Vec<(String, String)> {
     let conn = Connection::open_in_memory().unwrap();
     conn.execute_batch(there).unwrap();

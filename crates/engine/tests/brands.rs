@@ -1,0 +1,163 @@
+//! The same rows in PostgreSQL, MariaDB and SQLite, by every way between them; the servers are the judges.
+
+use crate::support::binary::Folder;
+use crate::support::judge::sqlite3;
+use crate::support::servers::Database;
+
+const SHOP: &str = include_str!("brands/shop.sql");
+
+/// Tables and rows of the shop.
+const ROWS: &[(&str, u64)] = &[
+    ("address", 500),
+    ("category", 3),
+    ("country", 3),
+    ("customer", 500),
+    ("order_line", 9000),
+    ("payment", 500),
+    ("product", 3000),
+    ("product_tag", 3000),
+    ("sales_order", 3000),
+    ("stock", 3000),
+    ("tag", 5),
+    ("warehouse", 2),
+];
+
+/// Every value of the shop, as PostgreSQL shows it; `true` and moments as brands without them carry them.
+fn shown(database: &Database) -> String {
+    let kind = "SELECT data_type FROM information_schema.columns WHERE table_name = 'customer' AND column_name = ";
+    let utc = if database.sql(&format!("{kind}'created'")).contains("with time") { " AT TIME ZONE 'UTC'" } else { "" };
+    let mut sql = String::new();
+    for (table, _) in ROWS {
+        let columns = match *table {
+            "customer" => format!("id, name, email, country, born, vip::int, created{utc}, mood::text"),
+            "payment" => format!("id, order_id, amount, paid_at{utc}"),
+            "product" => "id, sku, name, price, weight, volume, picture, attrs::text, category_id, uid".into(),
+            _ => "t.*".into(),
+        };
+        sql.push_str(&format!(
+            "SELECT r FROM (SELECT ROW({columns})::text AS r FROM {table} t) all_of_it ORDER BY r COLLATE \"C\";\n"
+        ));
+    }
+    sql.push_str("SELECT ROW(t.*)::text FROM \"Odd \"\"Name\"\".with dots\" t ORDER BY 1;");
+    database.sql(&sql)
+}
+
+fn shop() -> Database {
+    let database = Database::postgres();
+    database.sql(SHOP);
+    for (table, rows) in ROWS {
+        assert_eq!(database.sql(&format!("SELECT count(*) FROM {table}")), rows.to_string(), "{table}");
+    }
+    database
+}
+
+#[test]
+fn a_shop_goes_round_all_brands() {
+    let (folder, first, second) = (Folder::new(), shop(), Database::mariadb());
+    let last = Database::postgres();
+    folder.syncline(&["copy", &first.url(), &second.url()]).well();
+    folder.syncline(&["copy", &second.url(), "shop.db"]).well();
+    folder.syncline(&["copy", "shop.db", &last.url()]).well();
+    assert_eq!(shown(&last), shown(&first));
+    for side in [&second.url()[..], "shop.db", &last.url()] {
+        let ran = folder.syncline(&["compare", &first.url(), side]).well();
+        assert!(ran.out.starts_with("equal: 13 tables, 22,515 rows"), "{ran:?}");
+    }
+    // References came along everywhere.
+    let keys = "SELECT count(*) FROM information_schema.referential_constraints WHERE constraint_schema = ";
+    let referring = first.sql(&format!("{keys}'public'"));
+    assert_eq!(last.sql(&format!("{keys}'public'")), referring);
+    assert_eq!(second.sql(&format!("{keys}DATABASE()")), referring);
+    let shop = folder.path("shop.db");
+    assert_eq!(sqlite3(&shop, "PRAGMA foreign_key_check; PRAGMA integrity_check;"), "ok");
+    // Nothing of ours stays.
+    for database in [&first, &second, &last] {
+        let left = "SELECT count(*) FROM information_schema.tables WHERE table_name LIKE 'syncline%'";
+        assert_eq!(database.sql(left), "0");
+    }
+    // All of them number on after the rows that came.
+    last.sql("INSERT INTO customer (name, vip, created) VALUES ('next', 0, now())");
+    second.sql("INSERT INTO customer (name, vip, created) VALUES ('next', 0, now())");
+    sqlite3(&shop, "INSERT INTO customer (name, vip, created) VALUES ('next', 0, '2024-01-01 00:00:00')");
+    assert_eq!(last.sql("SELECT max(id) FROM customer"), "501");
+    assert_eq!(second.sql("SELECT max(id) FROM customer"), "501");
+    assert_eq!(sqlite3(&shop, "SELECT max(id) FROM customer"), "501");
+}
+
+#[test]
+fn a_shop_goes_the_other_way_round() {
+    let (folder, first, last) = (Folder::new(), shop(), Database::postgres());
+    let (second, third) = (Database::mariadb(), Database::mariadb());
+    folder.syncline(&["copy", &first.url(), "shop.db"]).well();
+    folder.syncline(&["copy", "shop.db", "again.db"]).well();
+    // A key that SQLite numbers is a bigint there, and what refers to it may be an int; InnoDB wants one type for both.
+    let ran = folder.syncline(&["copy", "again.db", &second.url()]).exits(0);
+    assert!(ran.out.contains("note: address: a foreign key was not created: "), "{ran:?}");
+    folder.syncline(&["copy", &second.url(), &third.url()]).well();
+    folder.syncline(&["copy", &third.url(), &last.url()]).well();
+    assert_eq!(shown(&last), shown(&first));
+    folder.syncline(&["compare", &first.url(), &third.url()]).well();
+    folder.syncline(&["compare", "again.db", &third.url()]).well();
+}
+
+/// Into tables of the very types that the first database has: moments are moments again, and enums enums.
+#[test]
+fn a_shop_comes_home() {
+    let (folder, first, second, home) = (Folder::new(), shop(), Database::mariadb(), Database::postgres());
+    // Half of it is there, and some of that is old.
+    home.sql(SHOP);
+    home.sql("DELETE FROM order_line WHERE line > 1; UPDATE product SET name = 'old', attrs = NULL WHERE id % 2 = 0");
+    folder.syncline(&["copy", &first.url(), &second.url()]).well();
+    folder.syncline(&["copy", &second.url(), &home.url()]).well();
+    assert_eq!(shown(&home), shown(&first));
+    assert_eq!(home.sql("SELECT pg_typeof(created) FROM customer LIMIT 1"), "timestamp with time zone");
+    folder.syncline(&["compare", &first.url(), &home.url()]).well();
+}
+
+/// What `compare` says of two brands is what is different, no more and no less.
+#[test]
+fn differences_between_brands_are_found() {
+    let (folder, postgres, mariadb) = (Folder::new(), shop(), Database::mariadb());
+    folder.syncline(&["copy", &postgres.url(), &mariadb.url()]).well();
+    mariadb.sql(
+        "UPDATE customer SET vip = 2 WHERE id = 1; UPDATE customer SET created = created + INTERVAL 1 MICROSECOND WHERE id = 2; \
+         UPDATE tag SET name = 'b' WHERE name = 'A'; DELETE FROM stock WHERE product_id = 7; \
+         UPDATE product SET uid = '00000000-0000-4000-8000-00000000000f' WHERE id = 3; \
+         UPDATE product SET attrs = replace(attrs, ' ', '') WHERE id = 4; UPDATE product SET weight = weight + 0.001 WHERE id = 5;"
+            .replace("UPDATE tag", "SET foreign_key_checks = 0; UPDATE tag")
+            .as_str(),
+    );
+    let ran = folder.syncline(&["compare", &postgres.url(), &mariadb.url(), "--json"]).exits(3);
+    let found: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let of = |table: &str| {
+        let all = found["tables"].as_array().unwrap();
+        let result = all.iter().find(|t| t["table"] == table).unwrap();
+        ["only_a", "only_b", "differ"].map(|n| result[n].as_u64().unwrap())
+    };
+    assert_eq!((of("customer"), of("tag"), of("stock")), ([0, 0, 2], [1, 1, 0], [1, 0, 0]));
+    assert_eq!((of("product"), of("order_line")), ([0, 0, 3], [0, 0, 0]));
+}
+
+/// I10: MariaDB takes 16 bytes for any UUID and gives others back for some; whole, in both, or not at all.
+#[test]
+fn a_uuid_that_mariadb_would_turn_around_is_refused() {
+    let (folder, postgres, mariadb) = (Folder::new(), Database::postgres(), Database::mariadb());
+    let all = "CREATE TABLE t (id int PRIMARY KEY, u uuid);
+        INSERT INTO t SELECT v * 16 + w, (repeat('e', 8) || '-0123-' || to_hex(v) || 'abc-' || to_hex(w) || '456-0123456789ab')::uuid
+        FROM generate_series(0, 15) v, generate_series(0, 15) w;";
+    postgres.sql(all);
+    // Version 8 and above with variant 0, and nothing else.
+    let ran = folder.syncline(&["copy", &postgres.url(), &mariadb.url()]).exits(1);
+    assert!(ran.err.contains("[table t, column u, row 129 as read"), "{ran:?}");
+    postgres.sql("DELETE FROM t WHERE id / 16 >= 8 AND id % 16 < 8");
+    folder.syncline(&["copy", &postgres.url(), &mariadb.url()]).well();
+    let uuids = "SELECT u FROM t ORDER BY id";
+    assert_eq!(mariadb.sql(uuids), postgres.sql(uuids));
+    assert_eq!(mariadb.sql(uuids).lines().count(), 192);
+    // A column of text holds all of them.
+    postgres.sql(&format!("DROP TABLE t; {all}"));
+    mariadb.sql("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, u char(36))");
+    folder.syncline(&["copy", &postgres.url(), &mariadb.url()]).well();
+    assert_eq!(mariadb.sql(uuids), postgres.sql(uuids));
+    folder.syncline(&["compare", &postgres.url(), &mariadb.url()]).well();
+}
