@@ -1,6 +1,7 @@
 //! What only PostgreSQL has: its types, its structures, its ways to say no.
 
 mod access;
+mod changes;
 mod losses;
 mod structure;
 mod values;

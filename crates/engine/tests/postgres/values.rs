@@ -1,6 +1,8 @@
 //! Values, with the server as the oracle: what it prints at the sink is what it prints at the source.
 
-use crate::support::jobs::{copy_job, run_well};
+use syncline::connector::ReadOrder;
+
+use crate::support::jobs::{copy_job, described, read_all, rows_of, run_well};
 use crate::support::servers::Database;
 
 /// Types with values of their own, as the server reads them.
@@ -218,4 +220,43 @@ async fn random_values_come_back_as_the_server_prints_them() {
     assert!(from.sql(all) == to.sql(all), "rows differ with seed {seed}");
     let image = "SELECT md5(string_agg(md5(textin(record_out(whole))), '' ORDER BY id)) FROM t AS whole;";
     assert_eq!(from.sql(image), to.sql(image), "seed {seed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn keys_of_every_kind_come_in_the_order_of_cells() {
+    let place = Database::postgres();
+    let keys = [
+        ("numeric", "'NaN', 'Infinity', '-Infinity', -1.5, 0, 10, 9.99, 1e40"),
+        ("double precision", "'NaN', 'Infinity', '-Infinity', -1.5, 0, 10, 9.99, 1e300"),
+        ("date", "'infinity', '-infinity', '0044-02-01 BC', '0001-01-01', '9999-12-31', '12000-01-01', '2020-01-01'"),
+        ("timestamp", "'infinity', '-infinity', '0044-02-01 BC', '2020-01-01 00:00:00.5', '2020-01-01', '12000-01-01'"),
+        (
+            "timestamptz",
+            "'infinity', '-infinity', '0044-02-01 BC', '2020-01-01 00:00:00.5', '2020-01-01', '12000-01-01'",
+        ),
+        ("time", "'24:00', '00:00', '23:59:59.999999', '12:00:00.5'"),
+        ("interval", "'1 mon', '29 days', '31 days', '-1 year', '1 day 23:00', '47:30:00', '-1 mon 90 days'"),
+        ("text", "'a', 'B', 'ä', 'Z', 'aa', 'a b', '', '_', '\u{1F600}', '\u{fffd}'"),
+        ("char(3)", "'a', 'B', E'a\\001', 'aa', ''"),
+        ("uuid", "'ffffffff-ffff-ffff-ffff-ffffffffffff', '00000000-0000-0000-0000-000000000001'"),
+        ("boolean", "true, false"),
+        ("bytea", "'\\xff', '\\x00', '\\x', '\\x00ff'"),
+        ("mood", "'z', 'a', 'm'"),
+        ("inet", "'10.0.0.1', '9.0.0.1', '::1'"),
+        ("oid", "4000000000, 1, 30"),
+    ];
+    place.sql("CREATE TYPE mood AS ENUM ('z', 'm', 'a');");
+    for (i, (name, values)) in keys.iter().enumerate() {
+        let values = values.replace(", ", "), (");
+        place.sql(&format!("CREATE TABLE k{i:02} (k {name} PRIMARY KEY);\nINSERT INTO k{i:02} VALUES ({values});"));
+    }
+    let connector = super::connector(&place);
+    let tables = described(&connector).await;
+    assert_eq!(tables.len(), keys.len());
+    let batches = read_all(&connector, &tables, ReadOrder::Key, 1 << 20).await.unwrap();
+    for (i, (name, values)) in keys.iter().enumerate() {
+        let rows = rows_of(&batches, &format!("k{i:02}"));
+        assert_eq!(rows.len(), values.matches(", ").count() + 1, "{name}");
+        assert!(rows.windows(2).all(|pair| pair[0][0].as_cell() < pair[1][0].as_cell()), "{name}: {rows:?}");
+    }
 }

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use syncline_model::change::Op;
 use syncline_model::{Cell, Error, ErrorKind, Result, TableChanges, TableSchema};
 use tokio_postgres::Statement;
-use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
 use super::catalog::{self, Table};
+use super::request::{Param, Request};
 use super::session::{Session, failed};
 use super::types::{Kind, encode};
 use super::{ddl, quoted, stage};
@@ -150,15 +149,21 @@ impl TableSink {
         Ok(())
     }
 
-    /// A unit is about to commit: staged rows take their places and indexes are built, in the same transaction. Says
-    /// whether the unit created the table.
-    pub async fn close(&mut self, session: &Session) -> Result<bool> {
+    /// Puts staged rows in their places.
+    async fn pour(&mut self, session: &Session) -> Result<()> {
         if std::mem::take(&mut self.staged)
             && let Some(there) = &self.there
         {
             let pour = stage::Pour::new(&self.schema, there, &self.written, self.is_replica);
             pour.run(session).await?;
         }
+        Ok(())
+    }
+
+    /// A unit is about to commit: staged rows take their places and indexes are built, in the same transaction. Says
+    /// whether the unit created the table.
+    pub async fn close(&mut self, session: &Session) -> Result<bool> {
+        self.pour(session).await?;
         self.build_keys(session).await?;
         if std::mem::take(&mut self.is_quiet)
             && let Some(there) = &self.there
@@ -222,57 +227,76 @@ impl TableSink {
         failed(e, "the sink refused a change").at("table", self.schema.name.to_string())
     }
 
-    fn refused_change(&self, e: tokio_postgres::Error) -> Error {
-        self.refused(e).at("row", format!("{} as read", self.rows))
+    fn refused_change(&self, e: tokio_postgres::Error, row: u64) -> Error {
+        self.refused(e).at("row", format!("{row} as read"))
     }
 
-    /// One change of any kind.
-    pub async fn change(
-        &mut self,
-        session: &Session,
-        changes: &TableChanges,
-        row: usize,
-        report: &mut WriteReport,
-    ) -> Result<()> {
+    /// All rows of the table go.
+    pub async fn truncate(&mut self, session: &Session, report: &mut WriteReport) -> Result<()> {
         self.rows += 1;
         let Some(there) = &self.there else { return Ok(()) };
-        let (sql, only) = (there.sql(), there.sql_read());
-        // Changes find their rows by key.
+        // Not TRUNCATE: whoever reads in a snapshot of before would see no rows at all (I3).
+        let sql = format!("DELETE FROM {}", there.sql_read());
+        session.client.batch_execute(&sql).await.map_err(|e| self.refused_change(e, self.rows))?;
+        (self.held_rows, self.emptied) = (Some(false), true);
+        report.rows += 1;
+        Ok(())
+    }
+
+    /// What one change asks of the server; nothing if there is nothing to ask.
+    pub async fn request(&mut self, session: &Session, changes: &TableChanges, row: usize) -> Result<Option<Request>> {
+        self.rows += 1;
+        // Changes find their rows by key, and those of the snapshot before them in their places.
+        self.pour(session).await?;
         self.build_keys(session).await?;
-        match changes.op(row) {
-            op @ (Op::Snapshot | Op::Insert) => {
+        let Some(there) = &self.there else { return Ok(None) };
+        let (into, only) = (there.sql(), there.sql_read());
+        let op = changes.op(row);
+        let (sql, params) = match op {
+            Op::Snapshot | Op::Insert => {
                 let replace = op == Op::Snapshot && self.held_rows != Some(false);
-                self.insert(session, changes, row, replace, &sql).await?;
+                self.insert(changes, row, replace, &into)?
             }
-            Op::Update | Op::Key => self.update(session, changes, row, &only).await?,
-            Op::Delete => {
-                let key = self.key(changes, row)?;
-                let statement = format!("DELETE FROM {only} WHERE {}", self.key_condition(1));
-                let deleted = self.execute(session, &statement, &key).await?;
-                report.deletes_missing += u64::from(deleted == 0);
+            Op::Update | Op::Key => self.update(changes, row, &only)?,
+            Op::Delete => (format!("DELETE FROM {only} WHERE {}", self.key_condition(1)), self.key(changes, row)?),
+            Op::Truncate => return Ok(None),
+        };
+        let statement = match self.statements.get(&sql) {
+            Some(statement) => statement.clone(),
+            None => {
+                let prepared = session.client.prepare(&sql).await;
+                let statement = prepared.map_err(|e| self.refused_change(e, self.rows))?;
+                self.statements.insert(sql, statement.clone());
+                statement
             }
-            Op::Truncate => {
-                session
-                    .client
-                    .batch_execute(&format!("DELETE FROM {only}"))
-                    .await
-                    .map_err(|e| self.refused_change(e))?;
-                (self.held_rows, self.emptied) = (Some(false), true);
+        };
+        Ok(Some(Request { statement, params, op, row: self.rows }))
+    }
+
+    /// What the server answered to a request.
+    pub fn answered(
+        &self,
+        request: &Request,
+        answer: Result<u64, tokio_postgres::Error>,
+        report: &mut WriteReport,
+    ) -> Result<()> {
+        let rows = answer.map_err(|e| self.refused_change(e, request.row))?;
+        match request.op {
+            Op::Update | Op::Key if rows != 1 => {
+                return Err(Error::new(ErrorKind::Constraint, "the row to update is not there")
+                    .at("table", self.schema.name.to_string())
+                    .at("row", format!("{} as read", request.row))
+                    .hint("the sink has drifted from the source; `syncline compare` shows where"));
             }
+            Op::Delete => report.deletes_missing += u64::from(rows == 0),
+            _ => {}
         }
         report.rows += 1;
         Ok(())
     }
 
     /// A column that the change does not carry is left to the sink's default (F77); a key's column must be carried.
-    async fn insert(
-        &mut self,
-        session: &Session,
-        changes: &TableChanges,
-        row: usize,
-        replace: bool,
-        into: &str,
-    ) -> Result<()> {
+    fn insert(&self, changes: &TableChanges, row: usize, replace: bool, into: &str) -> Result<(String, Vec<Param>)> {
         let carried = |c: usize| changes.after(row, c).is_some() || self.schema.key.contains(&c);
         let columns: Vec<_> = self.written.iter().copied().filter(|(c, _)| carried(*c)).collect();
         let names = self.names(columns.iter().map(|(c, _)| *c));
@@ -291,11 +315,11 @@ impl TableSink {
         }
         let params: Result<Vec<Param>> =
             columns.iter().map(|(c, kind)| self.param(*c, *kind, changes.cell(row, *c))).collect();
-        self.execute(session, &sql, &params?).await.map(drop)
+        Ok((sql, params?))
     }
 
     /// Sets the columns that the change carries, by the old key. A key change is one UPDATE of the key.
-    async fn update(&mut self, session: &Session, changes: &TableChanges, row: usize, only: &str) -> Result<()> {
+    fn update(&self, changes: &TableChanges, row: usize, only: &str) -> Result<(String, Vec<Param>)> {
         let moves = changes.op(row) == Op::Key;
         // A key that stays is not written: it may be one that only the database gives.
         let carried: Vec<_> = self
@@ -316,13 +340,7 @@ impl TableSink {
             params.push(self.param(*column, *kind, changes.cell(row, *column))?);
         }
         params.extend(self.key(changes, row)?);
-        match self.execute(session, &sql, &params).await? {
-            1 => Ok(()),
-            _ => Err(Error::new(ErrorKind::Constraint, "the row to update is not there")
-                .at("table", changes.schema().name.to_string())
-                .at("row", format!("{} as read", self.rows))
-                .hint("the sink has drifted from the source; `syncline compare` shows where")),
-        }
+        Ok((sql, params))
     }
 
     fn key_condition(&self, first: usize) -> String {
@@ -349,51 +367,4 @@ impl TableSink {
         encoded.map_err(|reason| self.refuse(column, reason, cell, self.rows))?;
         Ok(Param { kind, bytes: Some(bytes) })
     }
-
-    async fn execute(&mut self, session: &Session, sql: &str, params: &[Param]) -> Result<u64> {
-        let statement = match self.statements.get(sql) {
-            Some(statement) => statement.clone(),
-            None => {
-                let statement = session.client.prepare(sql).await.map_err(|e| self.refused_change(e))?;
-                self.statements.insert(sql.to_owned(), statement.clone());
-                statement
-            }
-        };
-        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
-        session.client.execute(&statement, &params).await.map_err(|e| self.refused_change(e))
-    }
-}
-
-/// A value on its way into a statement. Shows nothing of itself: the driver logs parameters (I15).
-struct Param {
-    kind: Kind,
-    bytes: Option<Vec<u8>>,
-}
-
-impl std::fmt::Debug for Param {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl ToSql for Param {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match &self.bytes {
-            Some(bytes) => {
-                out.extend_from_slice(bytes);
-                Ok(IsNull::No)
-            }
-            None => Ok(IsNull::Yes),
-        }
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    fn encode_format(&self, _: &Type) -> Format {
-        if self.kind.is_binary() { Format::Binary } else { Format::Text }
-    }
-
-    to_sql_checked!();
 }

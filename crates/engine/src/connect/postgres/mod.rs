@@ -12,6 +12,8 @@ mod copy;
 mod ddl;
 mod finish;
 mod native;
+mod order;
+mod request;
 mod rights;
 mod session;
 mod sink;

@@ -10,6 +10,7 @@ use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result, Tab
 use tokio_postgres::error::SqlState;
 
 use super::apply::TableSink;
+use super::request::{self, REQUESTS_MAX, Request};
 use super::session::{Session, failed, in_passing};
 use super::{catalog, ddl, finish};
 use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
@@ -177,14 +178,54 @@ impl State {
             self.table(&only.schema().name)?.load(&session, only, &mut report).await?;
             return Ok(report);
         }
-        for (t, row) in batch.in_order() {
-            let Some(changes) = batch.tables.get(t) else { continue };
-            self.table(&changes.schema().name)?.change(&session, changes, row, &mut report).await?;
-        }
+        self.apply(batch, &mut report).await?;
         if let Some(rows) = &batch.native {
             self.table(&rows.schema.name)?.load_native(&session, rows, &mut report).await?;
         }
         Ok(report)
+    }
+
+    /// Applies changes one by one in their order (I4), many on their way at a time.
+    async fn apply(&mut self, batch: &ChangeBatch, report: &mut WriteReport) -> Result<()> {
+        let session = self.session.clone();
+        let mut requests: Vec<Request> = Vec::new();
+        let mut owners: Vec<usize> = Vec::new();
+        for (t, row) in batch.in_order() {
+            let Some(changes) = batch.tables.get(t) else { continue };
+            let table = self.table(&changes.schema().name)?;
+            if changes.op(row) == Op::Truncate {
+                self.send(batch, &mut requests, &mut owners, report).await?;
+                self.table(&changes.schema().name)?.truncate(&session, report).await?;
+                continue;
+            }
+            if let Some(request) = table.request(&session, changes, row).await? {
+                requests.push(request);
+                owners.push(t);
+            }
+            if requests.len() >= REQUESTS_MAX {
+                self.send(batch, &mut requests, &mut owners, report).await?;
+            }
+        }
+        self.send(batch, &mut requests, &mut owners, report).await
+    }
+
+    /// Sends what has gathered and looks at the answers; the first change that failed is the one that is named.
+    async fn send(
+        &mut self,
+        batch: &ChangeBatch,
+        requests: &mut Vec<Request>,
+        owners: &mut Vec<usize>,
+        report: &mut WriteReport,
+    ) -> Result<()> {
+        let session = self.session.clone();
+        let answers = request::send(&session.client, requests).await;
+        for ((request, owner), answer) in requests.iter().zip(owners.iter()).zip(answers) {
+            let Some(changes) = batch.tables.get(*owner) else { continue };
+            self.table(&changes.schema().name)?.answered(request, answer, report)?;
+        }
+        requests.clear();
+        owners.clear();
+        Ok(())
     }
 
     /// The table that these changes go to.

@@ -17,7 +17,7 @@ use super::catalog::{self, Table};
 use super::session::{Session, failed};
 use super::types::Kind;
 use super::types::decode::Rows;
-use super::{native, quoted};
+use super::{native, order, quoted};
 use crate::capture::snapshot;
 use crate::connector::{Budget, Read, ReadOrder, ReadSpec, Source};
 
@@ -46,18 +46,19 @@ impl Snapshot {
     pub async fn open(session: Session, at: Option<Position>, spec: ReadSpec) -> Result<Self> {
         let (_, wanted) = snapshot::remaining(at.as_ref(), &spec.tables)?;
         let tables = begin(&session, &wanted).await?;
-        let planned: Result<Vec<Planned>> = wanted
-            .iter()
-            .map(|schema| {
-                let table = tables.get(&schema.name).ok_or_else(|| gone(schema))?;
-                let columns = same_as_described(schema, table)?;
-                let kinds = columns.iter().filter_map(|c| table.kinds.get(*c)).copied().collect();
-                let native = spec.native.contains(&schema.name);
-                let copy = copy(schema, table, &columns, spec.order, native);
-                Ok(Planned { copy, schema: schema.clone(), kinds, native })
-            })
-            .collect();
-        let planned = planned?;
+        let mut planned = Vec::with_capacity(wanted.len());
+        for schema in &wanted {
+            let table = tables.get(&schema.name).ok_or_else(|| gone(schema))?;
+            let columns = same_as_described(schema, table)?;
+            let kinds = columns.iter().filter_map(|c| table.kinds.get(*c)).copied().collect();
+            let native = spec.native.contains(&schema.name);
+            let order = match spec.order {
+                ReadOrder::Key => order::by_key(&session, schema, table, &columns).await?,
+                ReadOrder::Fastest => String::new(),
+            };
+            let copy = copy(schema, table, &columns, &order, native);
+            planned.push(Planned { copy, schema: schema.clone(), kinds, native });
+        }
         let (to_reader, batches) = mpsc::channel(1);
         let (budget, budget_now) = watch::channel(0);
         let (starts, started) = oneshot::channel();
@@ -267,8 +268,8 @@ fn same_as_described(schema: &TableSchema, now: &Table) -> Result<Vec<usize>> {
     schema.columns.iter().map(place).collect()
 }
 
-/// The one COPY of a table.
-fn copy(schema: &TableSchema, table: &Table, columns: &[usize], order: ReadOrder, native: bool) -> String {
+/// The one COPY of a table; `order` is its `ORDER BY`, if there is one.
+fn copy(schema: &TableSchema, table: &Table, columns: &[usize], order: &str, native: bool) -> String {
     let kind = |c: &usize| table.kinds.get(*c).copied().unwrap_or(Kind::Other);
     let expressions: Vec<String> = schema
         .columns
@@ -279,22 +280,5 @@ fn copy(schema: &TableSchema, table: &Table, columns: &[usize], order: ReadOrder
             if native || kind(c).is_binary() { name } else { format!("{name}::text") }
         })
         .collect();
-    let mut select = format!("SELECT {} FROM {}", expressions.join(", "), table.sql_read());
-    if order == ReadOrder::Key {
-        let key = schema.key.iter().filter_map(|k| Some((schema.columns.get(*k)?, kind(columns.get(*k)?))));
-        let key: Vec<String> = key.map(|(column, kind)| by_cells(&quoted(&column.name), kind)).collect();
-        select.push_str(&format!(" ORDER BY {}", key.join(", ")));
-    }
-    format!("COPY ({select}) TO STDOUT (FORMAT binary)")
-}
-
-/// An expression that sorts a column as cells are sorted.
-fn by_cells(name: &str, kind: Kind) -> String {
-    match kind {
-        Kind::Text(_) => format!("{name} COLLATE \"C\""),
-        // A comparison of char(n) passes over its blanks, and so does its cast.
-        Kind::Char(_) => format!("pg_catalog.textin(pg_catalog.bpcharout({name})) COLLATE \"C\""),
-        Kind::Name | Kind::Enum | Kind::Other | Kind::Json | Kind::Jsonb => format!("{name}::text COLLATE \"C\""),
-        _ => name.to_owned(),
-    }
+    format!("COPY (SELECT {} FROM {}{order}) TO STDOUT (FORMAT binary)", expressions.join(", "), table.sql_read())
 }
