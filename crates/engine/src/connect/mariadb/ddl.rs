@@ -69,7 +69,7 @@ pub async fn plan(session: &mut Session, spec: &WriteSpec) -> Result<WritePlan> 
             continue;
         }
         match found {
-            Some(found) => plan_existing(table, found, &mut plan),
+            Some(found) => plan_existing(table, found, &server, &mut plan),
             None => plan_new(session, table, spec, &mut plan).await?,
         }
     }
@@ -99,10 +99,10 @@ fn name_problem(table: &TableSchema, once: bool) -> Option<String> {
     ))
 }
 
-fn plan_existing(table: &TableSchema, found: &Found, plan: &mut WritePlan) {
+fn plan_existing(table: &TableSchema, found: &Found, server: &Server, plan: &mut WritePlan) {
     let name = table.name.to_string();
     let mut misfit = |reason: String| plan.misfits.push(Misfit { table: name.clone(), reason });
-    table.misfits(&as_sink(table, &found.schema)).into_iter().for_each(&mut misfit);
+    table.misfits(&as_sink(table, &found.schema, server)).into_iter().for_each(&mut misfit);
     if !found.schema.triggers.is_empty() {
         misfit(format!(
             "the sink's table has triggers ({}), which MariaDB cannot switch off; they would change what arrives. Drop \
@@ -132,8 +132,9 @@ fn plan_existing(table: &TableSchema, found: &Found, plan: &mut WritePlan) {
 
 /// The sink's table as it takes values: text that is bounded by bytes holds fewer characters than bytes, unless what
 /// arrives is of the very same type.
-fn as_sink(from: &TableSchema, there: &TableSchema) -> TableSchema {
+fn as_sink(from: &TableSchema, there: &TableSchema, server: &Server) -> TableSchema {
     let mut there = there.clone();
+    let made = create::made(from, server);
     for column in &mut there.columns {
         // A key without a value is refused by row; that another brand would allow it in a key says nothing.
         column.nullable |= from.key_columns().any(|key| key.name == column.name);
@@ -142,6 +143,16 @@ fn as_sink(from: &TableSchema, there: &TableSchema) -> TableSchema {
             .iter()
             .any(|c| c.name == column.name && c.native == column.native && from.brand == there.brand);
         let native = Native::parse(&column.native);
+        // As Syncline itself makes the column, a key's text for example: what does not fit is refused by row.
+        let made = made.iter().find(|(name, _)| *name == column.name).map(|(_, made)| made);
+        if made.is_some_and(|made| (&made.word, made.length()) == (&native.word, native.length())) {
+            if let (Some(arrives), "varchar" | "varbinary" | "char") =
+                (from.columns.iter().find(|c| c.name == column.name), native.word.as_str())
+            {
+                column.logical = arrives.logical.clone();
+            }
+            continue;
+        }
         if let (LogicalType::Text { chars_max }, Some(bytes), false) = (&mut column.logical, native.bytes_max(), same) {
             *chars_max = Some(bytes / native.bytes_per_char());
         }

@@ -85,6 +85,19 @@ pub fn create_table(table: &TableSchema, server: &Server) -> Result<Created, Vec
     Ok(Created { sql, notices })
 }
 
+/// The types that columns from another brand get.
+pub fn made(table: &TableSchema, server: &Server) -> Vec<(Arc<str>, Native)> {
+    if table.brand == server.brand() {
+        return Vec::new();
+    }
+    let wide = row_bytes(table) > ROW_BYTES_MAX;
+    let one = |(i, column): (usize, &Column)| {
+        let declared = declared(table, i, server, wide, &mut Vec::new()).ok()?;
+        Some((column.name.clone(), Native::parse(&declared)))
+    };
+    table.columns.iter().enumerate().filter_map(one).collect()
+}
+
 fn is_whole(column: &Column) -> bool {
     matches!(column.logical, LogicalType::Int { .. })
 }
