@@ -113,3 +113,38 @@ fn everything_of_postgres_arrives_and_comes_back() {
     let moments = "SELECT id, t, vc, b, n, f8, d, ti, ts, u FROM c ORDER BY id;";
     assert_eq!(back.sql(moments), from.sql(moments));
 }
+
+/// F45: every kind of key is read in one order by all brands, whatever the collation.
+#[test]
+fn keys_of_every_kind_are_compared_in_one_order() {
+    let long = "x".repeat(1100);
+    for (kind, values) in [
+        (
+            "varchar(20) CHARACTER SET latin1 COLLATE latin1_swedish_ci",
+            "('b'), ('A'), ('Z'), ('é'), ('ö'), ('_'), ('zz')",
+        ),
+        (
+            "varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+            "('b'), ('A'), ('Z'), ('a b'), ('ab'), ('🎉'), ('表')",
+        ),
+        ("varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin", "('a'), ('a '), ('A'), ('a\\t'), ('é')"),
+        ("enum('z', 'a', 'm') CHARACTER SET utf8mb4", "('a'), ('m'), ('z')"),
+        ("char(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "('b'), ('A'), ('b\\t')"),
+        ("varbinary(20)", "(X'00'), (X''), (X'FF'), (X'0001')"),
+        ("decimal(10,4)", "(-1.5), (10), (9), (0)"),
+        ("int unsigned", "(4294967295), (0), (10), (9)"),
+        ("datetime(6)", "('2024-01-01'), ('1000-01-01 00:00:00.5'), ('9999-12-31')"),
+        (
+            "uuid",
+            "('ffffffff-0000-1000-8000-000000000000'), ('00000000-0000-1000-8000-000000000001'), ('10000000-0000-4000-8000-0000000000ff')",
+        ),
+        ("varchar(1200) CHARACTER SET latin1 COLLATE latin1_bin", &format!("('{long}b'), ('{long}a'), ('{long}')")),
+    ] {
+        let (place, folder) = (Database::mariadb(), Folder::new());
+        place.sql(&format!("CREATE TABLE t (k {kind} PRIMARY KEY, v int); INSERT INTO t (k) VALUES {values};"));
+        folder.syncline(&["copy", &place.url(), "sqlite:lite.db"]).exits(0);
+        folder.syncline(&["compare", &place.url(), "sqlite:lite.db"]).exits(0);
+        folder.sql("lite.db", "UPDATE t SET v = 1 WHERE rowid = (SELECT max(rowid) FROM t);");
+        folder.syncline(&["compare", "sqlite:lite.db", &place.url()]).exits(3);
+    }
+}

@@ -179,3 +179,6 @@ fn first_quoted(message: &str) -> Option<&str> {
 fn after<'m>(message: &'m str, start: &str) -> Option<&'m str> {
     message.split_once(start)?.1.split('`').next()
 }
+
+#[cfg(test)]
+mod tests;

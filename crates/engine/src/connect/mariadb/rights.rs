@@ -167,3 +167,6 @@ pub async fn findings(session: &mut Session, findings: &mut Vec<Finding>) -> Res
     say("mariadb.log", Level::Ok, log, None);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,3 +156,6 @@ pub fn full(column_type: &str, charset: Option<&str>, collation: Option<&str>) -
 pub fn is_by_bytes(collation: &str) -> bool {
     collation == "binary" || collation.ends_with("_nopad_bin") || collation == "utf8mb4_0900_bin"
 }
+
+#[cfg(test)]
+mod tests;
