@@ -153,3 +153,19 @@ async fn rows_that_refer_to_nothing_are_said() {
     assert!(notices.contains("1 rows refer to rows of p that the sink does not hold"), "{notices}");
     assert_eq!(to.sql("SELECT convalidated FROM pg_constraint WHERE contype = 'f'; SELECT count(*) FROM c;"), "f\n2");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_cannot_be_created_is_said_before_anything_is_written() {
+    let (from, to) = two();
+    from.sql(
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+         CREATE TABLE a (id int PRIMARY KEY, v int DEFAULT f()); CREATE TABLE b (id int PRIMARY KEY, v int);
+         CREATE INDEX taken ON b (v); CREATE TABLE c (id int PRIMARY KEY); INSERT INTO c VALUES (1);",
+    );
+    to.sql("CREATE TABLE taken (id int);");
+    let prepared = prepare(&copy_job(&connector(&from), &[&connector(&to)])).await.unwrap();
+    let misfits = &prepared.lanes[0].plan.misfits;
+    assert_eq!(misfits.iter().map(|m| m.table.as_str()).collect::<Vec<_>>(), ["a", "b"], "{misfits:?}");
+    assert!(misfits[0].reason.contains("f()") && misfits[1].reason.contains("taken"), "{misfits:?}");
+    assert_eq!(to.sql("SELECT count(*) FROM pg_class WHERE relname IN ('a', 'b', 'c', 'syncline_position');"), "0");
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use syncline_model::error::Retry;
 use syncline_model::schema::{ForeignKey, Index};
 use syncline_model::{Column, LogicalType, Result, TableName, TableSchema};
 
@@ -28,7 +29,9 @@ pub async fn plan(session: &Session, spec: &WriteSpec) -> Result<WritePlan> {
     let names: Vec<TableName> = spec.tables.iter().map(|t| t.name.clone()).collect();
     let there = catalog::tables(session, &names).await?;
     plan.misfits = rights::misfits(session, spec, &there).await?;
+    let may = plan.misfits.is_empty();
     let mut missing = Missing::look(session, &spec.tables, &there).await?;
+    let mut created = Vec::new();
     for table in &spec.tables {
         if native::fits(table, there.get(&table.name).map(|t| &t.schema)) {
             plan.native.push(table.name.clone());
@@ -44,10 +47,15 @@ pub async fn plan(session: &Session, spec: &WriteSpec) -> Result<WritePlan> {
                 None => existing_table(table, existing, &mut plan),
             },
             None => {
-                missing.misfits(table).into_iter().for_each(&mut misfit);
-                plan.statements.extend(missing.create(table));
-                plan.statements.push(create_table(table));
-                plan.statements.extend(keys(table));
+                let lacking = missing.misfits(table);
+                let mut create = missing.create(table);
+                create.push(create_table(table));
+                create.extend(keys(table));
+                if lacking.is_empty() {
+                    created.push((table.name.to_string(), create.clone()));
+                }
+                lacking.into_iter().for_each(&mut misfit);
+                plan.statements.extend(create);
                 plan.statements.extend(table.foreign_keys.iter().map(|key| reference(table, key)));
                 for lost in &table.not_carried {
                     plan.notices.push(format!("{}: not created at the sink: {lost}", table.name));
@@ -55,7 +63,34 @@ pub async fn plan(session: &Session, spec: &WriteSpec) -> Result<WritePlan> {
             }
         }
     }
+    if may {
+        plan.misfits.extend(tried(session, &created).await?);
+    }
     Ok(plan)
+}
+
+/// Why tables cannot be created: tried, and taken back. A default may call what the sink does not have, a name of an
+/// index may be taken.
+async fn tried(session: &Session, tables: &[(String, Vec<String>)]) -> Result<Vec<Misfit>> {
+    if tables.is_empty() {
+        return Ok(Vec::new());
+    }
+    let cannot = |e| failed(e, "cannot try to create the tables");
+    let mut misfits = Vec::new();
+    session.client.batch_execute("BEGIN").await.map_err(cannot)?;
+    for (table, statements) in tables {
+        let create = format!("SAVEPOINT tried; {}; RELEASE SAVEPOINT tried", statements.join("; "));
+        if let Err(e) = session.client.batch_execute(&create).await {
+            let error = failed(e, "the table cannot be created at the sink");
+            if error.retry() == Retry::Soon {
+                return Err(error.at("table", table.clone()));
+            }
+            misfits.push(Misfit { table: table.clone(), reason: error.to_string() });
+            session.client.batch_execute("ROLLBACK TO SAVEPOINT tried").await.map_err(cannot)?;
+        }
+    }
+    session.client.batch_execute("ROLLBACK").await.map_err(cannot)?;
+    Ok(misfits)
 }
 
 fn existing_table(table: &TableSchema, existing: &Table, plan: &mut WritePlan) {
