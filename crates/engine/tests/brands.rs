@@ -161,3 +161,47 @@ fn a_uuid_that_mariadb_would_turn_around_is_refused() {
     assert_eq!(mariadb.sql(uuids), postgres.sql(uuids));
     folder.syncline(&["compare", &postgres.url(), &mariadb.url()]).well();
 }
+
+/// What PostgreSQL does not have is refused by row, or becomes what was asked for, on the command line or in a file.
+#[test]
+fn zero_dates_and_nul_are_refused_or_mapped() {
+    let (folder, mariadb) = (Folder::new(), Database::mariadb());
+    mariadb.sql(
+        "SET sql_mode = ''; CREATE TABLE t (id int PRIMARY KEY, d date, m datetime(3), v varchar(20) CHARACTER SET utf8mb4);
+         INSERT INTO t VALUES (1, '2024-02-29', '2024-02-29 01:02:03.004', 'a'), (2, '0000-00-00', '2000-00-01', 'a\\0b\\0'),
+         (3, NULL, '0000-00-00', '\\0');",
+    );
+    let shown = "SELECT id, d, m, v FROM t ORDER BY id";
+    let refused = |arguments: &[&str], column: &str| {
+        let to = Database::postgres();
+        let url = [mariadb.url(), to.url()];
+        let ran = folder.syncline(&[&["copy", &url[0], &url[1]], arguments].concat()).exits(1);
+        assert!(ran.err.contains(&format!("[table t, column {column}, row 2 as read")), "{ran:?}");
+        assert!(!ran.err.contains("0000-00-00"), "{ran:?}");
+        assert_eq!(to.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+    };
+    refused(&[], "d");
+    refused(&["--nul-in-text", "strip"], "d");
+    refused(&["--zero-dates", "null"], "v");
+    let expected = "1|2024-02-29|2024-02-29 01:02:03.004|a\n2|NULL|NULL|ab\n3|NULL|NULL|";
+    let to = Database::postgres();
+    let words = ["--zero-dates", "null", "--nul-in-text", "strip"];
+    folder.syncline(&[&["copy", &mariadb.url(), &to.url()], &words[..]].concat()).well();
+    assert_eq!(to.sql(shown), expected);
+    let to = Database::postgres();
+    folder.write(
+        "syncline.yaml",
+        &format!(
+            "version: 1\nconnections: {{from: '{}', to: '{}'}}\njobs:\n  all:\n    from: from\n    to: to\n    tables:\n      \
+             t: {{zero_dates: null, nul_in_text: strip}}\n",
+            mariadb.url(),
+            to.url()
+        ),
+    );
+    folder.syncline(&["run"]).well();
+    assert_eq!(to.sql(shown), expected);
+    // MariaDB itself holds them.
+    let twin = Database::mariadb();
+    folder.syncline(&["copy", &mariadb.url(), &twin.url()]).well();
+    assert_eq!(twin.sql("SELECT id, d, m, HEX(v) FROM t"), mariadb.sql("SELECT id, d, m, HEX(v) FROM t"));
+}

@@ -5,6 +5,7 @@
 
 mod filtered;
 mod schema;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::filter::Filter;
 use crate::schema::TableSchema;
 
 pub use schema::retarget_foreign_keys;
+pub use values::ValueRules;
 
 /// What a configuration says about one table. The default changes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct Rule {
     pub filter: Option<String>,
     /// The columns that tell rows apart, by their names at the source; empty: the table's own key.
     pub key: Vec<String>,
+    /// What becomes of values that only some databases have.
+    pub values: ValueRules,
 }
 
 /// One table on its way from source to sink.
@@ -42,6 +46,8 @@ pub struct Mapping {
     columns: Vec<usize>,
     /// On the columns of `read`.
     filter: Option<Filter>,
+    /// What becomes of values, on the columns of `write`.
+    values: ValueRules,
     /// The key that the source's table itself has; what a foreign key without columns refers to.
     source_key: Vec<Arc<str>>,
 }
@@ -70,7 +76,7 @@ impl Mapping {
     /// Whether every row arrives as it was read: nothing is left out or turned around, only names may be others.
     #[must_use]
     pub fn is_verbatim(&self) -> bool {
-        self.filter.is_none() && self.columns.iter().copied().eq(0..self.read.columns.len())
+        self.filter.is_none() && self.values.is_none() && self.columns.iter().copied().eq(0..self.read.columns.len())
     }
 
     /// Positions in `read` of the columns that decide which rows go to the sink; empty without a filter. A capture
@@ -98,10 +104,11 @@ impl Mapping {
             return Err(Error::new(ErrorKind::Bug, "changes do not have the columns that their mapping reads")
                 .at("table", schema.name.to_string()));
         }
-        match &self.filter {
-            None => changes.projected(&self.write, &self.columns),
-            Some(filter) => filtered::apply(self, filter, changes),
-        }
+        let mapped = match &self.filter {
+            None => changes.projected(&self.write, &self.columns)?,
+            Some(filter) => filtered::apply(self, filter, changes)?,
+        };
+        if self.values.is_none() { Ok(mapped) } else { self.values.apply(mapped) }
     }
 }
 

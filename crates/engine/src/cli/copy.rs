@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+use syncline_model::mapping::ValueRules;
 use syncline_model::{Error, Result};
 
 use super::output::{counted, error_fields, grouped, lined_up};
@@ -25,6 +26,12 @@ pub struct CopyArgs {
     /// What happens to rows that the sink already holds
     #[arg(long, value_enum, default_value = "upsert")]
     mode: Mode,
+    /// What becomes of dates with a year, month or day of zero, which MariaDB and MySQL have
+    #[arg(long, value_enum, default_value = "error", value_name = "WHAT")]
+    zero_dates: ZeroDates,
+    /// What becomes of U+0000 in text, which PostgreSQL does not have
+    #[arg(long, value_enum, default_value = "error", value_name = "WHAT")]
+    nul_in_text: NulInText,
     /// Read at most so much a second (`20 MiB`), to leave room for the application
     #[arg(long, value_name = "SIZE", value_parser = config::size)]
     rate: Option<usize>,
@@ -44,6 +51,22 @@ enum Mode {
     Truncate,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ZeroDates {
+    /// A sink that cannot hold one refuses it by row
+    Error,
+    /// They become null
+    Null,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum NulInText {
+    /// A sink that cannot hold it refuses it by row
+    Error,
+    /// It is taken out
+    Strip,
+}
+
 /// The name under which copies keep their place in the sink while they run.
 const JOB_NAME: &str = "copy";
 
@@ -59,6 +82,10 @@ pub async fn copy(context: &Context, args: CopyArgs) -> Result<Outcome> {
         to: args.to.iter().map(|to| context.endpoint(plan.as_ref(), to)).collect::<Result<_>>()?,
         selection: args.tables.selection()?,
         rules: args.tables.rules()?,
+        values: ValueRules {
+            zero_dates_null: args.zero_dates == ZeroDates::Null,
+            nul_stripped: args.nul_in_text == NulInText::Strip,
+        },
         mode: match args.mode {
             Mode::Upsert => WriteMode::Upsert,
             Mode::Truncate => WriteMode::Truncate,

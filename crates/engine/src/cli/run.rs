@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
+use syncline_model::mapping::ValueRules;
 use syncline_model::pattern::Selection;
 use syncline_model::{Error, ErrorKind, Result};
 
@@ -86,6 +87,7 @@ pub fn job(context: &Context, plan: &Plan, spec: &JobSpec) -> Result<Job> {
         to: spec.to.iter().map(|to| context.endpoint(Some(plan), to)).collect::<Result<_>>()?,
         selection: Selection { include: spec.tables.iter().map(|(p, _)| p.clone()).collect(), exclude: Vec::new() },
         rules: spec.tables.clone(),
+        values: ValueRules::default(),
         mode: spec.mode,
         budget: Budget { bytes_max: spec.batch_bytes_max, ..Budget::default() },
         // A snapshot job runs anew each time it is called; what it keeps is only for being interrupted.

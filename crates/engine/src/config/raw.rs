@@ -119,6 +119,67 @@ pub(super) struct RawTable {
     /// The columns that tell rows apart, where the table has no primary key.
     #[serde(default)]
     pub key: Vec<At<String>>,
+    /// What becomes of dates with a year, month or day of zero, which MariaDB and MySQL have: `null`, or `error` (the
+    /// default) at a sink that cannot hold them.
+    #[serde(default)]
+    pub zero_dates: RawZeroDates,
+    /// What becomes of U+0000 in text, which PostgreSQL does not have: `strip`, or `error` (the default) at a sink that
+    /// cannot hold it.
+    #[serde(default)]
+    pub nul_in_text: RawNulInText,
+}
+
+/// What becomes of dates that are none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawZeroDates {
+    /// A sink that cannot hold one refuses it by row.
+    #[default]
+    Error,
+    /// They become null.
+    Null,
+}
+
+/// What becomes of U+0000 in text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawNulInText {
+    /// A sink that cannot hold it refuses it by row.
+    #[default]
+    Error,
+    /// It is taken out.
+    Strip,
+}
+
+/// By hand, because `null` without quotes is no text in YAML.
+impl<'de> Deserialize<'de> for RawZeroDates {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ZeroDatesVisitor;
+        impl Visitor<'_> for ZeroDatesVisitor {
+            type Value = RawZeroDates;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`null` or `error`")
+            }
+
+            fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+                Ok(RawZeroDates::Null)
+            }
+
+            fn visit_none<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+                Ok(RawZeroDates::Null)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                match text {
+                    "null" => Ok(RawZeroDates::Null),
+                    "error" => Ok(RawZeroDates::Error),
+                    _ => Err(E::unknown_variant(text, &["null", "error"])),
+                }
+            }
+        }
+        deserializer.deserialize_any(ZeroDatesVisitor)
+    }
 }
 
 /// One name, or a list of names.

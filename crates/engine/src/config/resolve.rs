@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use syncline_model::mapping::Rule;
+use syncline_model::mapping::{Rule, ValueRules};
 use syncline_model::nearest::nearest;
 use syncline_model::pattern::{Pattern, winner};
 use syncline_model::{Error, Result, TableName};
 
 use super::place::{At, Place};
 use super::quantity;
-use super::raw::{Entries, OneOrMany, RawCapture, RawConnection, RawFile, RawJob, RawMode, RawTable};
+use super::raw::{
+    Entries, OneOrMany, RawCapture, RawConnection, RawFile, RawJob, RawMode, RawNulInText, RawTable, RawZeroDates,
+};
 use super::references::{Filled, Surroundings};
 use super::shown::shown;
 use super::url::is_name;
@@ -173,6 +175,10 @@ impl JobResolver<'_> {
             exclude: texts(table.exclude),
             filter: table.filter.map(|filter| filter.value),
             key: texts(table.key),
+            values: ValueRules {
+                zero_dates_null: table.zero_dates == RawZeroDates::Null,
+                nul_stripped: table.nul_in_text == RawNulInText::Strip,
+            },
         })
     }
 

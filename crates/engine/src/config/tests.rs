@@ -64,7 +64,8 @@ jobs:
     mode: truncate
     batch_bytes_max: 8 MiB
     tables:
-      sales_order: {to: order, columns: {a: b}, exclude: [note], where: "region = 'EU'", key: [id, line]}
+      sales_order: {to: order, columns: {a: b}, exclude: [note], where: "region = 'EU'", key: [id, line],
+        zero_dates: null, nul_in_text: strip}
       "catalog.*": {}
       plain:
   all: {from: laptop, to: home}
@@ -102,9 +103,9 @@ jobs:
     insta::assert_snapshot!(jobs.join("\n"), @r#"
     all: laptop to ["home"], Snapshot, Upsert, 2097152
     night: shop to ["laptop", "store"], Snapshot, Truncate, 8388608
-      sales_order: Rule { to: Some("order"), columns: {"a": "b"}, exclude: ["note"], filter: Some("region = 'EU'"), key: ["id", "line"] }
-      catalog.*: Rule { to: None, columns: {}, exclude: [], filter: None, key: [] }
-      plain: Rule { to: None, columns: {}, exclude: [], filter: None, key: [] }
+      sales_order: Rule { to: Some("order"), columns: {"a": "b"}, exclude: ["note"], filter: Some("region = 'EU'"), key: ["id", "line"], values: ValueRules { zero_dates_null: true, nul_stripped: true } }
+      catalog.*: Rule { to: None, columns: {}, exclude: [], filter: None, key: [], values: ValueRules { zero_dates_null: false, nul_stripped: false } }
+      plain: Rule { to: None, columns: {}, exclude: [], filter: None, key: [], values: ValueRules { zero_dates_null: false, nul_stripped: false } }
     "#);
     assert_eq!(plan.connections["shop"].password.as_ref().unwrap().expose(), "pa$$${word");
 }

@@ -14,7 +14,7 @@ pub mod steps;
 
 use std::sync::Arc;
 
-use syncline_model::mapping::Rule;
+use syncline_model::mapping::{Rule, ValueRules};
 use syncline_model::pattern::{Pattern, Selection};
 
 use crate::connector::{Budget, Connector};
@@ -46,6 +46,8 @@ pub struct Job {
     pub selection: Selection,
     /// What happens to the tables that a pattern matches; the most specific pattern wins.
     pub rules: Vec<(Pattern, Rule)>,
+    /// What becomes of values that only some databases have, besides what the rules say.
+    pub values: ValueRules,
     /// What happens to rows that the sink already holds.
     pub mode: WriteMode,
     /// How much is in memory at a time.

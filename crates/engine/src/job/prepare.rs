@@ -79,7 +79,8 @@ pub async fn prepare(job: &Job) -> Result<Prepared> {
 fn map_tables(job: &Job, tables: Vec<TableSchema>) -> Result<(Vec<Mapping>, Vec<Rule>)> {
     let (mut mappings, mut rules, mut keyless) = (Vec::new(), Vec::new(), Vec::new());
     for schema in snapshot::parents_first(tables) {
-        let rule = rule_for(&job.rules, &schema.name)?;
+        let mut rule = rule_for(&job.rules, &schema.name)?;
+        rule.values = rule.values.or(job.values);
         match Mapping::new(&schema, &rule) {
             Ok(mapping) => {
                 mappings.push(mapping);
@@ -155,6 +156,9 @@ fn lane_id(job: &Job, from: &str, mappings: &[Arc<Mapping>], rules: &[Rule]) -> 
         let _ = write!(text, "\0{}\0{}", mapping.read.name, mapping.write.name);
         for part in rule.filter.iter().chain(&rule.key) {
             let _ = write!(text, "\0{part}");
+        }
+        if !rule.values.is_none() {
+            let _ = write!(text, "\0{:?}", rule.values);
         }
         for column in &mapping.write.columns {
             let _ = write!(text, "\0{}", column.name);

@@ -195,6 +195,24 @@ fn help() {
 
               [default: upsert]
 
+          --zero-dates <WHAT>
+              What becomes of dates with a year, month or day of zero, which MariaDB and MySQL have
+
+              Possible values:
+              - error: A sink that cannot hold one refuses it by row
+              - null:  They become null
+
+              [default: error]
+
+          --nul-in-text <WHAT>
+              What becomes of U+0000 in text, which PostgreSQL does not have
+
+              Possible values:
+              - error: A sink that cannot hold it refuses it by row
+              - strip: It is taken out
+
+              [default: error]
+
           --rate <SIZE>
               Read at most so much a second (`20 MiB`), to leave room for the application
 

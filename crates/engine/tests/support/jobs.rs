@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use syncline::connector::{Budget, Connector, LaneId, LaneState, Read, ReadOrder, ReadSpec, Sink, Source, WriteSpec};
 use syncline::job::{Endpoint, Job, JobReport, Progress, WriteMode, prepare, run_lanes};
-use syncline_model::mapping::Rule;
+use syncline_model::mapping::{Rule, ValueRules};
 use syncline_model::pattern::{Pattern, Selection};
 use syncline_model::{ChangeBatch, Error, Position, Result, TableSchema};
 
@@ -99,6 +99,7 @@ pub fn copy_job(from: &Arc<dyn Connector>, to: &[&Arc<dyn Connector>]) -> Job {
         to: to.iter().enumerate().map(|(i, to)| endpoint(&format!("sink {}", i + 1), to)).collect(),
         selection: Selection::default(),
         rules: Vec::new(),
+        values: ValueRules::default(),
         mode: WriteMode::Upsert,
         budget: budget(300),
         once: true,

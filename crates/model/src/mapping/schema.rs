@@ -38,7 +38,7 @@ pub(super) fn plan(source: &TableSchema, rule: &Rule) -> Result<Mapping> {
     let columns = kept.iter().filter_map(|c| wanted.binary_search(c).ok()).collect();
     let filter = filter_text.map(|text| Filter::parse(text, &read)).transpose()?;
     let source_key = source.key_columns().map(|c| c.name.clone()).collect();
-    Ok(Mapping { read: Arc::new(read), write: Arc::new(write), columns, filter, source_key })
+    Ok(Mapping { read: Arc::new(read), write: Arc::new(write), columns, filter, values: rule.values, source_key })
 }
 
 /// Positions of columns named in a rule; each may be named once.

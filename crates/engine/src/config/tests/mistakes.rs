@@ -18,7 +18,7 @@ fn unknown_keys_at_every_level() {
     "#);
     insta::assert_snapshot!(mistake(&format!("{SHOP}jobs:\n  night:\n    from: shop\n    to: laptop\n    tables:\n      orders:\n        wher: a = 1\n")), @r#"
     unknown key `wher`; did you mean `where`? [file conf/syncline.yaml:11:9]
-    -> known here: to, columns, exclude, where, key
+    -> known here: to, columns, exclude, where, key, zero_dates, nul_in_text
     "#);
     insta::assert_snapshot!(mistake("version: 1\nzzz: {}\n"), @r#"
     unknown key `zzz` [file conf/syncline.yaml:2:1]
