@@ -18,8 +18,10 @@ const TICKS_PER_SECOND: f64 = 100.0;
 #[derive(Debug, Clone, Copy)]
 pub struct Run {
     pub wall_s: f64,
-    /// User and system time, of all threads.
+    /// User and system time, of all threads and of all processes that it started.
     pub cpu_s: f64,
+    /// The same of the database servers that worked for it.
+    pub servers_s: f64,
     /// The most memory that was ever resident.
     pub peak_kib: u64,
     /// How many cores everything else on the machine kept busy meanwhile. Well above 0, the run says little: a
@@ -29,39 +31,59 @@ pub struct Run {
 
 /// Runs it to its end. What it prints goes to a file beside the data and is shown if it fails.
 pub fn run(command: &mut Command, log: &Path) -> Result<Run> {
+    run_beside(command, log, &[])
+}
+
+/// The same for one that makes these servers work, each named by its main process.
+pub fn run_beside(command: &mut Command, log: &Path, servers: &[u32]) -> Result<Run> {
     let line = process::shown(command);
     let file = |wrong| format!("cannot write {}: {wrong}", log.display());
     let output = File::create(log).map_err(file)?;
     let errors = output.try_clone().map_err(file)?;
-    let busy = busy_s();
+    let (busy, ours, theirs) = (busy_s(), waited_for_s(), families_s(servers));
     let started = Instant::now();
     let command = command.stdin(Stdio::null()).stdout(output).stderr(errors);
     let mut child = command.spawn().map_err(|err| format!("cannot start `{line}`: {err}"))?;
-    let mut run = Run { wall_s: 0.0, cpu_s: 0.0, peak_kib: 0, others_cores: 0.0 };
+    let mut peak = 0;
     let status = loop {
-        look(child.id(), &mut run);
+        // Kept: a process that has just ended has none any more.
+        peak = looked(child.id()).unwrap_or(peak);
         if let Some(status) = child.try_wait().map_err(|err| format!("cannot wait for `{line}`: {err}"))? {
             break status;
         }
         thread::sleep(LOOK_EVERY);
     };
-    run.wall_s = started.elapsed().as_secs_f64();
-    run.others_cores = ((busy_s() - busy - run.cpu_s) / run.wall_s).max(0.0);
+    let wall_s = started.elapsed().as_secs_f64();
+    let (cpu_s, servers_s) = (waited_for_s() - ours, families_s(servers) - theirs);
+    let others_cores = ((busy_s() - busy - cpu_s - servers_s) / wall_s).max(0.0);
     if !status.success() {
         let printed = fs::read_to_string(log).unwrap_or_default();
         return Err(format!("`{line}` failed: {status}\n{}", printed.trim_end()).into());
     }
-    Ok(run)
+    Ok(Run { wall_s, cpu_s, servers_s, peak_kib: peak, others_cores })
 }
 
-/// Keeps the last values: a process that has just ended has none any more.
-fn look(id: u32, run: &mut Run) {
-    if let Some(peak) = fs::read_to_string(format!("/proc/{id}/status")).ok().and_then(|text| peak_kib(&text)) {
-        run.peak_kib = peak;
+fn looked(id: u32) -> Option<u64> {
+    fs::read_to_string(format!("/proc/{id}/status")).ok().and_then(|text| peak_kib(&text))
+}
+
+/// Of all processes that we have started and waited for, with those that they waited for.
+fn waited_for_s() -> f64 {
+    fs::read_to_string("/proc/self/stat").ok().and_then(|text| times(&text)).map_or(0.0, |times| times.children_s)
+}
+
+/// Of these processes, those that they started, and those that have ended: what a child used is then its parent's.
+fn families_s(roots: &[u32]) -> f64 {
+    if roots.is_empty() {
+        return 0.0;
     }
-    if let Some(cpu) = fs::read_to_string(format!("/proc/{id}/stat")).ok().and_then(|text| cpu_s(&text)) {
-        run.cpu_s = cpu;
-    }
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let stats = ids.filter_map(|id| Some((id, times(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)?)));
+    let all: Vec<(u32, Times)> = stats.collect();
+    // A server's processes are children of its main process, and nobody's parents.
+    let family = all.iter().filter(|(id, times)| roots.contains(id) || roots.contains(&times.parent));
+    family.map(|(_, times)| times.own_s + times.children_s).sum()
 }
 
 fn peak_kib(status: &str) -> Option<u64> {
@@ -69,13 +91,26 @@ fn peak_kib(status: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Fields 14 and 15; the name in field 2 may hold spaces and brackets.
-fn cpu_s(stat: &str) -> Option<f64> {
+/// What the kernel says of a process's time.
+struct Times {
+    parent: u32,
+    own_s: f64,
+    /// Of children that have ended and were waited for.
+    children_s: f64,
+}
+
+/// Fields 4 and 14 to 17; the name in field 2 may hold spaces and brackets.
+fn times(stat: &str) -> Option<Times> {
     let (_, fields) = stat.rsplit_once(')')?;
-    let mut times = fields.split_whitespace().skip(11);
-    let user: f64 = times.next()?.parse().ok()?;
-    let system: f64 = times.next()?.parse().ok()?;
-    Some((user + system) / TICKS_PER_SECOND)
+    let mut fields = fields.split_whitespace().skip(1);
+    let parent = fields.next()?.parse().ok()?;
+    let spent: Vec<f64> = fields.skip(9).take(4).flat_map(str::parse).collect();
+    let [user, system, of_users, of_systems] = spent.as_slice() else { return None };
+    Some(Times {
+        parent,
+        own_s: (user + system) / TICKS_PER_SECOND,
+        children_s: (of_users + of_systems) / TICKS_PER_SECOND,
+    })
 }
 
 /// What all processors together have worked since the machine started.

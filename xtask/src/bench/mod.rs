@@ -4,14 +4,24 @@
 //! same minute can be compared over years. So nothing here fails for being slow: it reports, with what is wanted
 //! beside it, as a table for `docs/benchmarks.md`.
 
+mod brands;
 mod compare;
+mod compare_brands;
 mod copy;
 mod data;
+mod ends;
 mod machine;
+mod mariadb;
 mod measure;
 mod memory;
+mod memory_brands;
+mod orders;
+mod postgres;
 mod product;
+mod race;
 mod report;
+mod servers;
+mod tools;
 mod unit;
 
 use std::fs;
@@ -37,6 +47,21 @@ const BENCHES: &[Bench] = &[
     Bench { name: "copy", does: "rows/s of a copy, against INSERT … SELECT", rows: &[5_000_000], run: copy::run },
     Bench { name: "compare", does: "rows/s of comparing two equal databases", rows: &[5_000_000], run: compare::run },
     Bench { name: "memory", does: "peak memory of both", rows: &[1_000_000, 10_000_000], run: memory::run },
+    Bench { name: "postgres", does: "PostgreSQL to PostgreSQL", rows: &[5_000_000], run: postgres::run },
+    Bench { name: "mariadb", does: "MariaDB to and from PostgreSQL", rows: &[5_000_000], run: mariadb::run },
+    Bench { name: "brands", does: "SQLite to and from the servers", rows: &[5_000_000], run: brands::run },
+    Bench {
+        name: "compare-brands",
+        does: "comparing equal tables of two brands",
+        rows: &[5_000_000],
+        run: compare_brands::run,
+    },
+    Bench {
+        name: "memory-brands",
+        does: "peak memory of copies and comparisons between brands",
+        rows: &[1_000_000, 20_000_000],
+        run: memory_brands::run,
+    },
     Bench { name: "unit", does: "CPU of units of one row", rows: &[50_000], run: unit::run },
 ];
 
@@ -133,7 +158,7 @@ impl Wanted {
 fn usage() -> Failure {
     let mut text = "usage: cargo xtask bench [NAME]... [--rows N] [--yardstick-only]".to_string();
     for bench in BENCHES {
-        text.push_str(&format!("\n  {:<10}{}", bench.name, bench.does));
+        text.push_str(&format!("\n  {:<16}{}", bench.name, bench.does));
     }
     Failure::Usage(text)
 }

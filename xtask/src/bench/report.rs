@@ -40,7 +40,11 @@ pub fn speed(rows: u64, runs: &[Run]) -> String {
     let wall_s = wall_s(runs);
     let per_second = grouped((rows as f64 / wall_s) as u64);
     let (cpu_s, others) = (middle(|run| run.cpu_s), middle(|run| run.others_cores));
-    format!("{per_second} rows/s, {wall_s:.2} s, {cpu_s:.2} CPU s, others {others:.1} cores")
+    let servers = match middle(|run| run.servers_s) {
+        spent if spent > 0.0 => format!(" and {spent:.2} of servers"),
+        _ => String::new(),
+    };
+    format!("{per_second} rows/s, {wall_s:.2} s, {cpu_s:.2} CPU s{servers}, others {others:.1} cores")
 }
 
 pub fn wall_s(runs: &[Run]) -> f64 {

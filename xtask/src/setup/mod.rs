@@ -55,7 +55,8 @@ fn components() -> Result<()> {
     process::run(Command::new("rustup").args(["component", "add"]).args(missing))
 }
 
-fn install(names: &[&str]) -> Result<()> {
+/// Installs Debian packages, asking nobody.
+pub fn install(names: &[&str]) -> Result<()> {
     if !Path::new("/usr/bin/apt-get").exists() {
         let names = names.join(", ");
         return Err(format!("this is not Debian: install by hand what corresponds to {names}").into());
