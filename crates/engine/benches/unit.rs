@@ -15,6 +15,7 @@ use syncline::job::{Endpoint, Job, Progress, WriteMode, prepare, run_lanes};
 use syncline::wrap::retry::{Patience, Retry};
 use syncline::wrap::trace::Trace;
 use syncline_model::change::TableBuilder;
+use syncline_model::mapping::ValueRules;
 use syncline_model::pattern::Selection;
 use syncline_model::{
     Cell, ChangeBatch, Column, Epoch, Error, ErrorKind, LogicalType, Position, Result, TableName, TableSchema,
@@ -137,6 +138,7 @@ fn run(sink: Arc<dyn Connector>) -> f64 {
         to: vec![wrapped(sink, "sink")],
         selection: Selection::default(),
         rules: Vec::new(),
+        values: ValueRules::default(),
         mode: WriteMode::Upsert,
         budget: Budget::default(),
         once: true,

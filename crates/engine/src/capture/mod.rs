@@ -1,3 +1,4 @@
 //! What is common to all databases about finding changes. For now: snapshots.
 
+pub mod ahead;
 pub mod snapshot;

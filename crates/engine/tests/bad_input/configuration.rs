@@ -60,7 +60,7 @@ fn unknown_keys_at_each_level() {
     assert_snapshot!(with("{key: [id]}", "{keys: [id]}"), @r"
     exit 2
     error: unknown key `keys`; did you mean `key`? [file syncline.yaml:11:11]
-      → known here: to, columns, exclude, where, key
+      → known here: to, columns, exclude, where, key, zero_dates, nul_in_text
     ");
 }
 

@@ -3,91 +3,45 @@
 //! A task of its own owns the connection and stays one batch ahead of whoever reads.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
 use mysql_async::prelude::Queryable as _;
 use syncline_model::change::TableBuilder;
 use syncline_model::{ChangeBatch, Column, Error, ErrorKind, LogicalType, Position, Result, TableName, TableSchema};
-use tokio::sync::{mpsc, oneshot, watch};
 
 use super::errors::failed;
 use super::session::Session;
 use super::types::{self, Native, Reading};
 use super::{catalog, name_of, quoted};
+use crate::capture::ahead::{Ahead, Feed, ahead};
 use crate::capture::snapshot;
-use crate::connector::{Budget, Read, ReadOrder, ReadSpec, Source};
+use crate::connector::{ReadOrder, ReadSpec};
 
-/// An open snapshot.
-pub struct Snapshot {
-    batches: mpsc::Receiver<Result<ChangeBatch>>,
-    /// Told with each `read`; the task asks before it begins a batch.
-    budget: watch::Sender<usize>,
-    /// Holds the task back until the first `read` has said how large a batch may be.
-    starts: Option<oneshot::Sender<()>>,
-    /// Units that have not ended. A task that goes away before is an error and never an end (I10).
-    units_left: usize,
-}
-
-impl Snapshot {
-    /// Takes the snapshot now: what is committed later is not part of it.
-    pub async fn open(mut session: Session, at: Option<Position>, spec: ReadSpec) -> Result<Self> {
-        let (_, tables) = snapshot::remaining(at.as_ref(), &spec.tables)?;
-        session.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
-        if spec.order == ReadOrder::Key {
-            // The default sorts by the first 1024 bytes alone.
-            session.run("SET SESSION max_sort_length = 65536, sort_buffer_size = 8388608").await?;
-        }
-        session.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
-        same_as_described(&mut session, &tables).await?;
-        let (to_reader, batches) = mpsc::channel(1);
-        let (budget, budget_now) = watch::channel(0);
-        let (starts, started) = oneshot::channel();
-        let units_left = tables.len();
-        tokio::spawn(async move {
-            let mut reader = Reader { session, order: spec.order, budget: budget_now, to_reader };
-            if started.await.is_ok() {
-                reader.tables(tables).await;
-            }
-            reader.session.end().await;
-        });
-        Ok(Self { batches, budget, starts: Some(starts), units_left })
+/// Takes the snapshot now: what is committed later is not part of it.
+pub async fn snapshot(mut session: Session, at: Option<Position>, spec: ReadSpec) -> Result<Ahead> {
+    let (_, tables) = snapshot::remaining(at.as_ref(), &spec.tables)?;
+    session.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
+    if spec.order == ReadOrder::Key {
+        // The default sorts by the first 1024 bytes alone.
+        session.run("SET SESSION max_sort_length = 65536, sort_buffer_size = 8388608").await?;
     }
-}
-
-#[async_trait]
-impl Source for Snapshot {
-    async fn read(&mut self, budget: Budget) -> Result<Read> {
-        if self.units_left == 0 {
-            return Ok(Read::End);
+    session.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
+    same_as_described(&mut session, &tables).await?;
+    let (asked, mut feed) = ahead(tables.len());
+    tokio::spawn(async move {
+        let wanted = feed.started().await;
+        let mut reader = Reader { session, order: spec.order, feed };
+        if wanted {
+            reader.tables(tables).await;
         }
-        self.budget.send_if_modified(|now| std::mem::replace(now, budget.bytes_max) != budget.bytes_max);
-        if let Some(starts) = self.starts.take() {
-            let _ = starts.send(());
-        }
-        match tokio::time::timeout(budget.wait_max.max(Duration::from_millis(1)), self.batches.recv()).await {
-            Err(_) => Ok(Read::Idle),
-            Ok(Some(batch)) => {
-                let batch = batch?;
-                self.units_left -= usize::from(batch.ends.is_some());
-                Ok(Read::Batch(batch))
-            }
-            // After an error there is no going on from here; the lane opens anew.
-            Ok(None) => Err(Error::new(ErrorKind::Unreachable, "the snapshot was lost before its end")),
-        }
-    }
-
-    /// A snapshot keeps nothing for anybody.
-    async fn confirm(&mut self, _upto: &Position) -> Result<()> {
-        Ok(())
-    }
+        reader.session.end().await;
+    });
+    Ok(asked)
 }
 
 struct Reader {
     session: Session,
     order: ReadOrder,
-    budget: watch::Receiver<usize>,
-    to_reader: mpsc::Sender<Result<ChangeBatch>>,
+    feed: Feed,
 }
 
 impl Reader {
@@ -98,7 +52,7 @@ impl Reader {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(e) => {
-                    let _ = self.to_reader.send(Err(e.at("table", table.name.to_string()))).await;
+                    self.feed.send(Err(e.at("table", table.name.to_string()))).await;
                     return;
                 }
             }
@@ -115,7 +69,7 @@ impl Reader {
         let (mut begins, mut ord) = (true, 0u64);
         let mut rows = self.session.conn().exec_iter(sql, ()).await.map_err(cannot)?;
         loop {
-            let bytes_max = *self.budget.borrow();
+            let bytes_max = self.feed.bytes_max();
             let mut last = true;
             while let Some(row) = rows.next().await.map_err(cannot)? {
                 let mut values = row.unwrap();
@@ -135,7 +89,7 @@ impl Reader {
             let ends = last.then(|| snapshot::after(&table.name));
             let batch = ChangeBatch { begins, ends, tables: vec![changes], native: None };
             begins = false;
-            if self.to_reader.send(Ok(batch)).await.is_err() {
+            if !self.feed.send(Ok(batch)).await {
                 return Ok(false);
             }
             if last {

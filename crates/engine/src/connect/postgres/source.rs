@@ -4,33 +4,20 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow_buffer::Buffer;
-use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use syncline_model::change::{NativeRows, TableBuilder};
 use syncline_model::{ChangeBatch, Column, Error, ErrorKind, Position, Result, TableSchema};
-use tokio::sync::{mpsc, oneshot, watch};
 
 use super::catalog::{self, Table};
 use super::session::{Session, failed};
 use super::types::Kind;
 use super::types::decode::Rows;
 use super::{native, order, quoted};
+use crate::capture::ahead::{Ahead, Feed, ahead};
 use crate::capture::snapshot;
-use crate::connector::{Budget, Read, ReadOrder, ReadSpec, Source};
-
-/// An open snapshot.
-pub struct Snapshot {
-    batches: mpsc::Receiver<Result<ChangeBatch>>,
-    /// Told with each `read`; the task asks before it begins a batch.
-    budget: watch::Sender<usize>,
-    /// Holds the task back until the first `read` has said how large a batch may be.
-    starts: Option<oneshot::Sender<()>>,
-    /// Units that have not ended. A task that goes away before is an error and never an end (I10).
-    units_left: usize,
-}
+use crate::connector::{ReadOrder, ReadSpec};
 
 /// A table with what is sent for it.
 struct Planned {
@@ -41,81 +28,47 @@ struct Planned {
     native: bool,
 }
 
-impl Snapshot {
-    /// Takes the snapshot now: what is committed later is not part of it.
-    pub async fn open(session: Session, at: Option<Position>, spec: ReadSpec) -> Result<Self> {
-        let (_, wanted) = snapshot::remaining(at.as_ref(), &spec.tables)?;
-        let tables = begin(&session, &wanted).await?;
-        let mut planned = Vec::with_capacity(wanted.len());
-        for schema in &wanted {
-            let table = tables.get(&schema.name).ok_or_else(|| gone(schema))?;
-            let columns = same_as_described(schema, table)?;
-            let kinds = columns.iter().filter_map(|c| table.kinds.get(*c)).copied().collect();
-            let native = spec.native.contains(&schema.name);
-            let order = match spec.order {
-                ReadOrder::Key => order::by_key(&session, schema, table, &columns).await?,
-                ReadOrder::Fastest => String::new(),
-            };
-            let copy = copy(schema, table, &columns, &order, native);
-            planned.push(Planned { copy, schema: schema.clone(), kinds, native });
+/// Takes the snapshot now: what is committed later is not part of it.
+pub async fn snapshot(session: Session, at: Option<Position>, spec: ReadSpec) -> Result<Ahead> {
+    let (_, wanted) = snapshot::remaining(at.as_ref(), &spec.tables)?;
+    let tables = begin(&session, &wanted).await?;
+    let mut planned = Vec::with_capacity(wanted.len());
+    for schema in &wanted {
+        let table = tables.get(&schema.name).ok_or_else(|| gone(schema))?;
+        let columns = same_as_described(schema, table)?;
+        let kinds = columns.iter().filter_map(|c| table.kinds.get(*c)).copied().collect();
+        let native = spec.native.contains(&schema.name);
+        let order = match spec.order {
+            ReadOrder::Key => order::by_key(&session, schema, table, &columns).await?,
+            ReadOrder::Fastest => String::new(),
+        };
+        let copy = copy(schema, table, &columns, &order, native);
+        planned.push(Planned { copy, schema: schema.clone(), kinds, native });
+    }
+    let (asked, mut feed) = ahead(planned.len());
+    tokio::spawn(async move {
+        if !feed.started().await {
+            return;
         }
-        let (to_reader, batches) = mpsc::channel(1);
-        let (budget, budget_now) = watch::channel(0);
-        let (starts, started) = oneshot::channel();
-        let units_left = planned.len();
-        tokio::spawn(async move {
-            if started.await.is_err() {
-                return;
-            }
-            let reader = Reader { session, budget: budget_now, to_reader };
-            // The receiver is gone when the lane ended early; then nobody wants the rest.
-            for table in planned {
-                match reader.table(&table).await {
-                    Ok(true) => {}
-                    Ok(false) => return,
-                    Err(e) => {
-                        let _ = reader.to_reader.send(Err(e.at("table", table.schema.name.to_string()))).await;
-                        return;
-                    }
+        let reader = Reader { session, feed };
+        for table in planned {
+            match reader.table(&table).await {
+                Ok(true) => {}
+                // The lane has ended early; nobody wants the rest.
+                Ok(false) => return,
+                Err(e) => {
+                    reader.feed.send(Err(e.at("table", table.schema.name.to_string()))).await;
+                    return;
                 }
             }
-        });
-        Ok(Self { batches, budget, starts: Some(starts), units_left })
-    }
-}
-
-#[async_trait]
-impl Source for Snapshot {
-    async fn read(&mut self, budget: Budget) -> Result<Read> {
-        if self.units_left == 0 {
-            return Ok(Read::End);
         }
-        self.budget.send_if_modified(|now| std::mem::replace(now, budget.bytes_max) != budget.bytes_max);
-        if let Some(starts) = self.starts.take() {
-            let _ = starts.send(());
-        }
-        match tokio::time::timeout(budget.wait_max.max(Duration::from_millis(1)), self.batches.recv()).await {
-            Err(_) => Ok(Read::Idle),
-            Ok(Some(batch)) => {
-                let batch = batch?;
-                self.units_left -= usize::from(batch.ends.is_some());
-                Ok(Read::Batch(batch))
-            }
-            // After an error there is no going on from here; the lane opens anew.
-            Ok(None) => Err(Error::new(ErrorKind::Unreachable, "the snapshot was lost before its end")),
-        }
-    }
-
-    /// A snapshot keeps nothing for anybody.
-    async fn confirm(&mut self, _upto: &Position) -> Result<()> {
-        Ok(())
-    }
+    });
+    Ok(asked)
 }
 
 struct Reader {
     session: Session,
-    budget: watch::Receiver<usize>,
-    to_reader: mpsc::Sender<Result<ChangeBatch>>,
+    feed: Feed,
 }
 
 impl Reader {
@@ -130,9 +83,9 @@ impl Reader {
             let mut at = 0;
             while let Some(place) = gathered.next(&piece, &mut at)? {
                 // Full only when another row comes: the last batch is the one that ends the unit.
-                if gathered.bytes() >= (*self.budget.borrow()).max(1) {
+                if gathered.bytes() >= self.feed.bytes_max() {
                     let batch = ChangeBatch { begins: std::mem::take(&mut begins), ..gathered.batch()? };
-                    if self.to_reader.send(Ok(batch)).await.is_err() {
+                    if !self.feed.send(Ok(batch)).await {
                         return Ok(false);
                     }
                 }
@@ -143,7 +96,7 @@ impl Reader {
             return Err(Error::new(ErrorKind::Unreachable, "the table's rows stopped before their end"));
         }
         let ends = Some(snapshot::after(&table.schema.name));
-        Ok(self.to_reader.send(Ok(ChangeBatch { begins, ends, ..gathered.batch()? })).await.is_ok())
+        Ok(self.feed.send(Ok(ChangeBatch { begins, ends, ..gathered.batch()? })).await)
     }
 }
 

@@ -199,7 +199,7 @@ impl Connector for Sqlite {
     }
 
     async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>> {
-        let opened = in_place(|| source::Snapshot::open(self.open(Access::Read)?, at, spec.clone()))?;
+        let opened = in_place(|| source::snapshot(self.open(Access::Read)?, at, spec.clone()))?;
         Ok(Box::new(opened))
     }
 

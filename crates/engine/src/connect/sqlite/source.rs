@@ -5,92 +5,46 @@
 //! and go wrong where a key is null or collates (`docs/architecture.md`).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow_buffer::Buffer;
-use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 use syncline_model::change::{NativeRows, TableBuilder};
 use syncline_model::{ChangeBatch, Column, Error, ErrorKind, Position, Result, TableSchema};
-use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{catalog, failed, native, quoted, types};
+use crate::capture::ahead::{Ahead, Feed, ahead};
 use crate::capture::snapshot;
-use crate::connector::{Budget, Read, ReadOrder, ReadSpec, Source};
+use crate::connector::{ReadOrder, ReadSpec};
 
-/// An open snapshot.
-pub struct Snapshot {
-    batches: mpsc::Receiver<Result<ChangeBatch>>,
-    /// Told with each `read`; the thread asks before it begins a batch.
-    budget: watch::Sender<usize>,
-    /// Holds the thread back until the first `read` has said how large a batch may be.
-    starts: Option<oneshot::Sender<()>>,
-    /// Units that have not ended. A thread that goes away before is an error and never an end (I10).
-    units_left: usize,
-}
-
-impl Snapshot {
-    /// Takes the snapshot now: what is committed later is not part of it.
-    pub fn open(conn: Connection, at: Option<Position>, spec: ReadSpec) -> Result<Self> {
-        let (_, tables) = snapshot::remaining(at.as_ref(), &spec.tables)?;
-        conn.execute_batch("PRAGMA query_only = 1; BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1")
-            .map_err(|e| failed(e, "cannot begin a snapshot"))?;
-        for table in &tables {
-            same_as_described(&conn, table)?;
+/// Takes the snapshot now: what is committed later is not part of it.
+pub fn snapshot(conn: Connection, at: Option<Position>, spec: ReadSpec) -> Result<Ahead> {
+    let (_, tables) = snapshot::remaining(at.as_ref(), &spec.tables)?;
+    conn.execute_batch("PRAGMA query_only = 1; BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1")
+        .map_err(|e| failed(e, "cannot begin a snapshot"))?;
+    for table in &tables {
+        same_as_described(&conn, table)?;
+    }
+    let collation = by_bytes(&conn).map_err(|e| failed(e, "cannot sort by bytes"))?;
+    let (asked, mut feed) = ahead(tables.len());
+    let thread = std::thread::Builder::new().name("sqlite-snapshot".into()).spawn(move || {
+        if !feed.started_blocking() {
+            return;
         }
-        let collation = by_bytes(&conn).map_err(|e| failed(e, "cannot sort by bytes"))?;
-        let (to_reader, batches) = mpsc::channel(1);
-        let (budget, budget_now) = watch::channel(0);
-        let (starts, started) = oneshot::channel();
-        let units_left = tables.len();
-        let thread = std::thread::Builder::new().name("sqlite-snapshot".into()).spawn(move || {
-            if started.blocking_recv().is_err() {
-                return;
-            }
-            let reader = Reader { conn, spec, collation, budget: budget_now, to_reader };
-            // The receiver is gone when the lane ended early; then nobody wants the rest.
-            for table in tables {
-                match reader.table(&table) {
-                    Ok(true) => {}
-                    Ok(false) => return,
-                    Err(e) => {
-                        let _ = reader.to_reader.blocking_send(Err(e.at("table", table.name.to_string())));
-                        return;
-                    }
+        let reader = Reader { conn, spec, collation, feed };
+        for table in tables {
+            match reader.table(&table) {
+                Ok(true) => {}
+                // The lane has ended early; nobody wants the rest.
+                Ok(false) => return,
+                Err(e) => {
+                    reader.feed.send_blocking(Err(e.at("table", table.name.to_string())));
+                    return;
                 }
             }
-        });
-        thread.map_err(|e| Error::new(ErrorKind::Full, "cannot start a thread").caused_by(e))?;
-        Ok(Self { batches, budget, starts: Some(starts), units_left })
-    }
-}
-
-#[async_trait]
-impl Source for Snapshot {
-    async fn read(&mut self, budget: Budget) -> Result<Read> {
-        if self.units_left == 0 {
-            return Ok(Read::End);
         }
-        self.budget.send_if_modified(|now| std::mem::replace(now, budget.bytes_max) != budget.bytes_max);
-        if let Some(starts) = self.starts.take() {
-            let _ = starts.send(());
-        }
-        match tokio::time::timeout(budget.wait_max.max(Duration::from_millis(1)), self.batches.recv()).await {
-            Err(_) => Ok(Read::Idle),
-            Ok(Some(batch)) => {
-                let batch = batch?;
-                self.units_left -= usize::from(batch.ends.is_some());
-                Ok(Read::Batch(batch))
-            }
-            // After an error there is no going on from here; the lane opens anew.
-            Ok(None) => Err(Error::new(ErrorKind::Unreachable, "the snapshot was lost before its end")),
-        }
-    }
-
-    /// A snapshot keeps nothing for anybody.
-    async fn confirm(&mut self, _upto: &Position) -> Result<()> {
-        Ok(())
-    }
+    });
+    thread.map_err(|e| Error::new(ErrorKind::Full, "cannot start a thread").caused_by(e))?;
+    Ok(asked)
 }
 
 struct Reader {
@@ -98,8 +52,7 @@ struct Reader {
     spec: ReadSpec,
     /// The collation that sorts text by its bytes in UTF-8.
     collation: &'static str,
-    budget: watch::Receiver<usize>,
-    to_reader: mpsc::Sender<Result<ChangeBatch>>,
+    feed: Feed,
 }
 
 impl Reader {
@@ -114,7 +67,7 @@ impl Reader {
         };
         let mut begins = true;
         loop {
-            let bytes_max = *self.budget.borrow();
+            let bytes_max = self.feed.bytes_max();
             let mut last = true;
             while let Some(row) = rows.next().map_err(cannot)? {
                 if gathered.row(table, row)? >= bytes_max {
@@ -125,7 +78,7 @@ impl Reader {
             let ends = last.then(|| snapshot::after(&table.name));
             let batch = ChangeBatch { begins, ends, ..gathered.batch()? };
             begins = false;
-            if self.to_reader.blocking_send(Ok(batch)).is_err() {
+            if !self.feed.send_blocking(Ok(batch)) {
                 return Ok(false);
             }
             if last {
@@ -225,6 +178,3 @@ fn select(table: &TableSchema, order: ReadOrder, collation: &str) -> String {
     }
     sql
 }
-
-#[cfg(test)]
-mod tests;

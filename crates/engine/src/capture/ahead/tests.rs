@@ -2,16 +2,16 @@
 
 use super::*;
 
-/// A snapshot whose thread has sent these and gone away.
-fn left_with(sent: Vec<Result<ChangeBatch>>, units_left: usize) -> Snapshot {
+/// The asked end after the other one has sent these and gone away.
+fn left_with(sent: Vec<Result<ChangeBatch>>, units_left: usize) -> Ahead {
     let (to_reader, batches) = mpsc::channel(sent.len().max(1));
     for batch in sent {
         to_reader.try_send(batch).unwrap();
     }
-    Snapshot { batches, budget: watch::channel(0).0, starts: None, units_left }
+    Ahead { batches, budget: watch::channel(0).0, starts: None, units_left }
 }
 
-async fn kind(snapshot: &mut Snapshot) -> Result<&'static str, ErrorKind> {
+async fn kind(snapshot: &mut Ahead) -> Result<&'static str, ErrorKind> {
     match snapshot.read(Budget::default()).await {
         Ok(Read::Batch(_)) => Ok("batch"),
         Ok(Read::Idle) => Ok("idle"),
@@ -33,7 +33,7 @@ async fn an_error_is_never_followed_by_an_end() {
 }
 
 #[tokio::test]
-async fn a_thread_that_went_away_is_never_an_end() {
+async fn a_reader_that_went_away_is_never_an_end() {
     let ended = ChangeBatch { begins: true, ends: Some(Position::new("snapshot/1", "a")), ..ChangeBatch::default() };
     let mut snapshot = left_with(vec![Ok(ended.clone())], 2);
     assert_eq!(kind(&mut snapshot).await, Ok("batch"));
@@ -41,4 +41,28 @@ async fn a_thread_that_went_away_is_never_an_end() {
     let mut snapshot = left_with(vec![Ok(ended)], 1);
     assert_eq!(kind(&mut snapshot).await, Ok("batch"));
     assert_eq!(kind(&mut snapshot).await, Ok("end"));
+}
+
+/// Nothing is read before somebody asks, and then in batches of the size that was asked for.
+#[tokio::test]
+async fn the_feed_waits_for_the_first_read_and_knows_its_budget() {
+    let (mut asked, mut feed) = ahead(1);
+    let fed = tokio::spawn(async move {
+        assert!(feed.started().await);
+        let bytes_max = feed.bytes_max();
+        let ends = Some(Position::new("snapshot/1", "a"));
+        assert!(feed.send(Ok(ChangeBatch { begins: true, ends, ..ChangeBatch::default() })).await);
+        bytes_max
+    });
+    let budget = Budget { bytes_max: 77, ..Budget::default() };
+    assert!(matches!(asked.read(budget).await, Ok(Read::Batch(_))));
+    assert_eq!(fed.await.unwrap(), 77);
+}
+
+#[tokio::test]
+async fn a_feed_that_nobody_reads_ends() {
+    let (asked, mut feed) = ahead(1);
+    drop(asked);
+    assert!(!feed.started().await);
+    assert!(!feed.send(Ok(ChangeBatch::default())).await);
 }
