@@ -180,3 +180,17 @@ fn rows_that_settle_are_not_different() {
     folder.syncline(&["compare", "a.db", "a.db", "--settle", "1h"]).well();
     assert!(began.elapsed() < std::time::Duration::from_secs(30));
 }
+
+/// Decimals of many digits are kept as text, and sort by their value all the same.
+#[test]
+fn decimals_kept_as_text_are_keys() {
+    let keys = ["-100.00", "-9.50", "0.00", "9.99", "10.00", "100.00", "123456789012345678.01"];
+    let rows: Vec<String> = keys.iter().map(|k| format!("('{k}', '{k}')")).collect();
+    let sql = format!(
+        "CREATE TABLE t (k DECIMALTEXT(20,2) PRIMARY KEY NOT NULL, v); INSERT INTO t VALUES {};",
+        rows.join(", ")
+    );
+    equal(&sql, &[]);
+    let out = different(&sql, &sql.replace("('9.99', '9.99'), ", ""), &[]);
+    assert!(out.contains("k=9.99: only in a.db") && out.contains("7 rows in a.db, 6 rows in b.db"), "{out}");
+}

@@ -4,12 +4,14 @@
 //! of key ranges, because a database with one writer gains nothing from ranges, while ranges cost a seek per batch
 //! and go wrong where a key is null or collates (`docs/architecture.md`).
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use rusqlite::{Connection, Row};
 use syncline_model::change::{NativeRows, TableBuilder};
-use syncline_model::{ChangeBatch, Column, Error, ErrorKind, Position, Result, TableSchema};
+use syncline_model::decimal::Decimal;
+use syncline_model::{ChangeBatch, Column, Error, ErrorKind, LogicalType, Position, Result, TableSchema};
 
 use super::{catalog, failed, native, quoted, types};
 use crate::capture::ahead::{Ahead, Feed, ahead};
@@ -24,7 +26,8 @@ pub fn snapshot(conn: Connection, at: Option<Position>, spec: ReadSpec) -> Resul
     for table in &tables {
         same_as_described(&conn, table)?;
     }
-    let collation = by_bytes(&conn).map_err(|e| failed(e, "cannot sort by bytes"))?;
+    let collation = by_bytes(&conn).and_then(|name| by_value(&conn).map(|()| name));
+    let collation = collation.map_err(|e| failed(e, "cannot sort by bytes"))?;
     let (asked, mut feed) = ahead(tables.len());
     let thread = std::thread::Builder::new().name("sqlite-snapshot".into()).spawn(move || {
         if !feed.started_blocking() {
@@ -165,6 +168,18 @@ fn by_bytes(conn: &Connection) -> rusqlite::Result<&'static str> {
     Ok("syncline_by_bytes")
 }
 
+/// The collation that sorts decimals which are kept as text by their value; what is no decimal follows them.
+const BY_VALUE: &str = "syncline_by_value";
+
+fn by_value(conn: &Connection) -> rusqlite::Result<()> {
+    conn.create_collation(BY_VALUE, |a, b| match (Decimal::from_text(a), Decimal::from_text(b)) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => a.cmp(b),
+    })
+}
+
 /// The one SELECT of a table. By key, the order is by bytes, never by a collation of the table's (F45).
 fn select(table: &TableSchema, order: ReadOrder, collation: &str) -> String {
     let columns: Vec<_> = table.columns.iter().map(|c| quoted(&c.name)).collect();
@@ -172,8 +187,12 @@ fn select(table: &TableSchema, order: ReadOrder, collation: &str) -> String {
     if order == ReadOrder::Key {
         // Of integers too: text fits into any column. Where the column is the rowid, SQLite passes over the collation
         // and the rowid's own order serves.
-        let by_bytes = |c: &Column| format!("{} COLLATE {collation}", quoted(&c.name));
-        let key: Vec<_> = table.key_columns().map(by_bytes).collect();
+        let sorted = |c: &Column| {
+            let of_text = types::affinity(&c.native, false) == types::Affinity::Text;
+            let by_value = of_text && matches!(c.logical, LogicalType::Decimal { .. });
+            format!("{} COLLATE {}", quoted(&c.name), if by_value { BY_VALUE } else { collation })
+        };
+        let key: Vec<_> = table.key_columns().map(sorted).collect();
         sql.push_str(&format!(" ORDER BY {}", key.join(", ")));
     }
     sql
