@@ -12,7 +12,7 @@ use super::{load, name_of, quoted, stage};
 use crate::connector::WriteReport;
 
 /// MariaDB allows a null in a unique index; a copy could only double such a row.
-const NULL_KEY: &str = "a key column without a value finds no row again";
+pub const NULL_KEY: &str = "a key column without a value finds no row again";
 
 /// A column that is written.
 #[derive(Debug, Clone)]

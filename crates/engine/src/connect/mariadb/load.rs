@@ -4,13 +4,15 @@
 //! warnings. So a load counts only if every row was stored without a warning; else it is taken back and its rows are
 //! inserted one by one, in strict mode, until the one that is refused is known by name (I10).
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use mysql_async::Value;
 use mysql_async::prelude::Queryable as _;
 use syncline_model::{Error, ErrorKind, Result, TableChanges};
 
-use super::apply::{TableSink, Target};
+use super::apply::{NULL_KEY, TableSink, Target};
 use super::errors::{failed, refused};
 use super::session::{Session, text};
 use super::types::Written;
@@ -66,38 +68,28 @@ async fn load(
     rows: &[usize],
 ) -> Result<bool> {
     let limit = session.server.packet_bytes_max();
-    let mut data = Vec::with_capacity(changes.bytes() + rows.len() * columns.len());
-    let mut value = Vec::new();
-    for &row in rows {
-        table.rows += 1;
-        let start = data.len();
-        for (i, target) in columns.iter().enumerate() {
-            if i > 0 {
-                data.push(b'\t');
-            }
-            let cell = changes.cell(row, target.column);
-            table.key_holds(target, cell)?;
-            value.clear();
-            match target.place.write(cell, &mut value) {
-                Ok(Written::Null) => data.extend_from_slice(b"\\N"),
-                Ok(Written::Value) => escape(&value, &mut data),
-                Err(reason) => return Err(table.refuse(target, reason, cell)),
-            }
-        }
-        data.push(b'\n');
-        if data.len() - start > limit {
-            return Err(too_large(table, limit));
-        }
-    }
-    let sql = statement(into, columns);
-    let data = Bytes::from(data);
+    let refusal = Arc::new(Mutex::new(None));
+    let text = Text {
+        changes: changes.clone(),
+        rows: rows.to_vec(),
+        next: 0,
+        columns: columns.to_vec(),
+        limit,
+        value: Vec::new(),
+        refusal: refusal.clone(),
+    };
     // The guard of LOAD DATA LOCAL: the server gets exactly these bytes, for exactly this statement, and never a file.
-    session.conn().set_infile_handler(async move {
-        let pieces = (0..data.len()).step_by(PIECE_BYTES);
-        let pieces: Vec<_> = pieces.map(|at| Ok(data.slice(at..data.len().min(at + PIECE_BYTES)))).collect();
-        Ok(stream::iter(pieces).boxed())
-    });
-    match session.conn().query_drop(sql).await {
+    session.conn().set_infile_handler(async move { Ok(stream::iter(text).boxed()) });
+    let answered = session.conn().query_drop(statement(into, columns)).await;
+    if let Some((row, why)) = refusal.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        table.rows += row as u64 + 1;
+        return Err(match (why, rows.get(row)) {
+            (Why::Value(target, reason), Some(row)) => table.refuse(&target, reason, changes.cell(*row, target.column)),
+            _ => too_large(table, limit),
+        });
+    }
+    table.rows += rows.len() as u64;
+    match answered {
         Ok(()) => {}
         // One by one it will be said which row it is.
         Err(mysql_async::Error::Server(e)) if is_of_rows(refused(&e, "").kind()) => return Ok(false),
@@ -105,6 +97,69 @@ async fn load(
     }
     let conn = session.conn();
     Ok(conn.affected_rows() == rows.len() as u64 && conn.get_warnings() == 0)
+}
+
+/// Why a row is not sent.
+enum Why {
+    Value(Target, &'static str),
+    TooLarge,
+}
+
+/// The text of a load, made piece by piece while the server stores what it has got.
+struct Text {
+    changes: TableChanges,
+    rows: Vec<usize>,
+    next: usize,
+    columns: Vec<Target>,
+    /// Most bytes of a row.
+    limit: usize,
+    value: Vec<u8>,
+    /// Set when a row is not sent; the text ends before it.
+    refusal: Arc<Mutex<Option<(usize, Why)>>>,
+}
+
+impl Text {
+    fn row(&mut self, row: usize, piece: &mut Vec<u8>) -> Result<(), Why> {
+        let start = piece.len();
+        for (i, target) in self.columns.iter().enumerate() {
+            if i > 0 {
+                piece.push(b'\t');
+            }
+            let cell = self.changes.cell(row, target.column);
+            if cell.is_null() && target.in_key {
+                return Err(Why::Value(target.clone(), NULL_KEY));
+            }
+            self.value.clear();
+            match target.place.write(cell, &mut self.value) {
+                Ok(Written::Null) => piece.extend_from_slice(b"\\N"),
+                Ok(Written::Value) => escape(&self.value, piece),
+                Err(reason) => return Err(Why::Value(target.clone(), reason)),
+            }
+        }
+        piece.push(b'\n');
+        if piece.len() - start > self.limit { Err(Why::TooLarge) } else { Ok(()) }
+    }
+}
+
+impl Iterator for Text {
+    type Item = std::io::Result<Bytes>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut piece = Vec::with_capacity(PIECE_BYTES + 4096);
+        while let Some(&row) = self.rows.get(self.next) {
+            if let Err(why) = self.row(row, &mut piece) {
+                *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some((self.next, why));
+                self.next = self.rows.len();
+                // Nothing of it counts: the unit is taken back.
+                return None;
+            }
+            self.next += 1;
+            if piece.len() >= PIECE_BYTES {
+                break;
+            }
+        }
+        if piece.is_empty() { None } else { Some(Ok(piece.into())) }
+    }
 }
 
 /// Whether a refusal of that kind is about a row, so that inserting one by one names it.
