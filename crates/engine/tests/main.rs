@@ -18,6 +18,7 @@ mod compare_keys;
 mod crash;
 mod decorators;
 mod faults;
+mod guide;
 mod hostile;
 mod lanes;
 mod mariadb;
