@@ -77,13 +77,16 @@ pub fn logical(declared: &str) -> LogicalType {
         "DATETIME" | "TIMESTAMP" => LogicalType::Timestamp,
         "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE" => LogicalType::TimestampTz,
         "UUID" => LogicalType::Uuid,
-        "JSON" => LogicalType::Json,
+        "JSON" | JSON_AS_TEXT => LogicalType::Json,
         _ => LogicalType::Any,
     }
 }
 
 /// A decimal column with the affinity of text: it keeps every digit.
 const DECIMAL_AS_TEXT: &str = "DECIMALTEXT";
+
+/// JSON with the affinity of text: `JSON` alone has that of numbers, and would make a number of the document `1.0`.
+const JSON_AS_TEXT: &str = "JSONTEXT";
 
 /// The declared type that a column from another brand gets; the inverse of [`logical`] as far as SQLite goes.
 pub fn declared(logical: &LogicalType) -> String {
@@ -115,7 +118,7 @@ pub fn declared(logical: &LogicalType) -> String {
         LogicalType::Timestamp => "DATETIME".into(),
         LogicalType::TimestampTz => "TIMESTAMPTZ".into(),
         LogicalType::Uuid => "UUID".into(),
-        LogicalType::Json => "JSON".into(),
+        LogicalType::Json => JSON_AS_TEXT.into(),
         _ => "TEXT".into(),
     }
 }
