@@ -1,5 +1,7 @@
 //! What was found by trying to break copies between the servers; each was wrong once.
 
+use syncline_rig::Login;
+
 use crate::support::binary::Folder;
 use crate::support::judge::sqlite3;
 use crate::support::servers::Database;
@@ -57,4 +59,53 @@ fn json_that_is_a_number_goes_through_sqlite() {
     folder.syncline(&["copy", "sqlite:lite.db", &back.url()]).exits(0);
     let rows = "SELECT id, j, b FROM t ORDER BY id;";
     assert_eq!(back.sql(rows), from.sql(rows));
+}
+
+/// I10: a login that cannot switch references off must not empty a table if that takes rows of others along.
+#[test]
+fn emptying_a_table_never_takes_rows_of_others_along() {
+    let (from, to, folder) = (Database::postgres(), Database::postgres(), Folder::new());
+    let tables = "CREATE TABLE p (id int PRIMARY KEY, v int, up int REFERENCES p ON DELETE CASCADE);
+         CREATE TABLE kid (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE);";
+    from.sql(&format!("{tables} INSERT INTO p VALUES (1, 1, NULL), (2, 2, 1); INSERT INTO kid VALUES (1, 1);"));
+    to.sql("GRANT ALL ON SCHEMA public TO open_user;");
+    to.sql(&format!(
+        "SET ROLE open_user; {tables} CREATE TABLE grandkid (id int PRIMARY KEY, k int REFERENCES kid ON DELETE SET NULL);
+         INSERT INTO p VALUES (1, 0, NULL), (5, 5, 1); INSERT INTO kid VALUES (1, 1), (2, 5); INSERT INTO grandkid VALUES (1, 2);"
+    ));
+    let (source, url) = (from.url(), to.url_as(Login::Open));
+    let rows = "TABLE p; TABLE kid; TABLE grandkid;";
+    let before = to.sql(rows);
+    for tables in [&["--table", "p"][..], &[]] {
+        let truncate = [&["copy", &source, &url, "--mode", "truncate"][..], tables].concat();
+        let said = folder.syncline(&truncate).exits(1).err;
+        assert!(said.contains("would take rows of"), "{said}");
+        assert_eq!(to.sql(rows), before);
+    }
+    // What is written anew afterwards may go.
+    to.sql("DELETE FROM grandkid;");
+    folder.syncline(&["copy", &source, &url, "--mode", "truncate"]).exits(0);
+    assert_eq!(to.sql("TABLE p; TABLE kid;"), "1|1|NULL\n2|2|1\n1|1");
+    // A superuser's references are off.
+    to.sql("INSERT INTO grandkid VALUES (1, 1);");
+    folder.syncline(&["copy", &from.url(), &to.url(), "--mode", "truncate", "--table", "p"]).exits(0);
+    assert_eq!(to.sql("TABLE kid; TABLE grandkid;"), "1|1\n1|1");
+}
+
+/// An index holds 3072 bytes in MariaDB: one that is not unique has the beginnings of its columns, whether these are in a
+/// key as well or not.
+#[test]
+fn indexes_over_columns_of_keys_fit_into_mariadb() {
+    let (from, to, folder) = (Database::postgres(), Database::mariadb(), Folder::new());
+    from.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, a text, b varchar(2000), c varchar(300), d bytea UNIQUE, f text, g text, UNIQUE (c, b),
+             UNIQUE (a, b, g, f));
+         CREATE INDEX abc ON t (a, b, c); CREATE INDEX bcf ON t (b, c, f); CREATE INDEX df ON t (d, f, id);
+         INSERT INTO t SELECT n, repeat('a', n), repeat('é', n), n, decode(md5(n::text), 'hex'), 'f', n FROM generate_series(1, 150) n;",
+    );
+    folder.syncline(&["copy", &from.url(), &to.url()]).exits(0);
+    folder.syncline(&["compare", &from.url(), &to.url()]).exits(0);
+    let indexes = "SELECT INDEX_NAME, group_concat(COLUMN_NAME, ifnull(SUB_PART, '') ORDER BY SEQ_IN_INDEX) \
+        FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE GROUP BY 1 ORDER BY 1;";
+    assert_eq!(to.sql(indexes), "abc|a,b,c253\nbcf|b,c253,f\ndf|d253,f,id");
 }

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use syncline_model::change::Op;
-use syncline_model::{Cell, Error, ErrorKind, Result, TableChanges, TableSchema};
+use syncline_model::{Cell, Error, ErrorKind, Result, TableChanges, TableName, TableSchema};
 use tokio_postgres::Statement;
 
 use super::catalog::{self, Table};
 use super::request::{Param, Request};
 use super::session::{Session, failed};
 use super::types::{Kind, encode};
-use super::{ddl, quoted, stage};
+use super::{cascade, ddl, quoted, stage};
 use crate::connector::WriteReport;
 
 /// PostgreSQL allows a null in a unique index; a copy could only double such a row.
@@ -155,6 +155,10 @@ impl TableSink {
             && let Some(there) = &self.there
         {
             let pour = stage::Pour::new(&self.schema, there, &self.written, self.is_replica);
+            // A key that is spelled otherwise is a change to whoever refers to it.
+            if !self.is_replica && cascade::loses_references(session, there).await? {
+                pour.spells_the_same(session).await?;
+            }
             pour.run(session).await?;
         }
         Ok(())
@@ -231,10 +235,13 @@ impl TableSink {
         self.refused(e).at("row", format!("{row} as read"))
     }
 
-    /// All rows of the table go.
-    pub async fn truncate(&mut self, session: &Session, report: &mut WriteReport) -> Result<()> {
+    /// All rows of the table go; `order` is that in which this lane writes its tables.
+    pub async fn truncate(&mut self, session: &Session, order: &[TableName], report: &mut WriteReport) -> Result<()> {
         self.rows += 1;
         let Some(there) = &self.there else { return Ok(()) };
+        if !self.is_replica {
+            cascade::may_be_emptied(session, there, order).await?;
+        }
         // Not TRUNCATE: whoever reads in a snapshot of before would see no rows at all (I3).
         let sql = format!("DELETE FROM {}", there.sql_read());
         session.client.batch_execute(&sql).await.map_err(|e| self.refused_change(e, self.rows))?;

@@ -147,7 +147,8 @@ async fn relations(session: &Session, default: Option<&str>, names: Option<Vec<&
     Ok(rows.iter().map(listed).collect())
 }
 
-fn table_name(namespace: &str, name: &str, default: Option<&str>) -> TableName {
+/// The name by which a table is called where that is the default schema.
+pub fn table_name(namespace: &str, name: &str, default: Option<&str>) -> TableName {
     let schema = Some(namespace).filter(|n| Some(*n) != default).map(Into::into);
     TableName { schema, name: name.into() }
 }

@@ -6,6 +6,7 @@
 //! snapshot for now).
 
 mod apply;
+mod cascade;
 mod catalog;
 mod config;
 mod copy;

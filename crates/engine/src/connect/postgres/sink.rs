@@ -195,7 +195,8 @@ impl State {
             let table = self.table(&changes.schema().name)?;
             if changes.op(row) == Op::Truncate {
                 self.send(batch, &mut requests, &mut owners, report).await?;
-                self.table(&changes.schema().name)?.truncate(&session, report).await?;
+                let order: Vec<TableName> = self.spec.tables.iter().map(|t| t.name.clone()).collect();
+                self.table(&changes.schema().name)?.truncate(&session, &order, report).await?;
                 continue;
             }
             if let Some(request) = table.request(&session, changes, row).await? {

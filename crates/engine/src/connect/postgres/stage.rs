@@ -123,18 +123,35 @@ impl<'a> Pour<'a> {
         self.key.iter().map(|k| format!("t.{k} = s.{k}")).collect::<Vec<_>>().join(" AND ")
     }
 
+    /// Refuses rows whose key the sink spells otherwise.
+    pub async fn spells_the_same(&self, session: &Session) -> Result<()> {
+        let cannot = |e| failed(e, "cannot look at the keys").at("table", self.schema.name.to_string());
+        if session.client.query_one(&self.differ_in(&self.key), &[]).await.map_err(cannot)?.get(0) {
+            return Err(Error::new(
+                ErrorKind::Constraint,
+                "the sink spells a key otherwise, and its foreign keys would empty what refers to it",
+            )
+            .at("table", self.schema.name.to_string())
+            .hint("use a login that may switch references off (session_replication_role)"));
+        }
+        Ok(())
+    }
+
     /// Asks whether a row would have to change a number that no UPDATE may change.
     fn renumbered(&self) -> Option<String> {
-        (!self.numbered.is_empty()).then(|| {
-            format!(
-                "SELECT EXISTS (SELECT 1 FROM {} AS t JOIN {} AS s ON {} WHERE ROW({})::record *<> ROW({})::record)",
-                self.sink_only,
-                self.stage,
-                self.same_key(),
-                Self::of("t", &self.numbered),
-                Self::of("s", &self.numbered)
-            )
-        })
+        (!self.numbered.is_empty()).then(|| self.differ_in(&self.numbered))
+    }
+
+    /// Asks whether rows of the same key are not the same in these columns.
+    fn differ_in(&self, columns: &[String]) -> String {
+        format!(
+            "SELECT EXISTS (SELECT 1 FROM {} AS t JOIN {} AS s ON {} WHERE ROW({})::record *<> ROW({})::record)",
+            self.sink_only,
+            self.stage,
+            self.same_key(),
+            Self::of("t", columns),
+            Self::of("s", columns)
+        )
     }
 
     fn in_place(&self) -> String {

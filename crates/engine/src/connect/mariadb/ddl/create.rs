@@ -216,17 +216,24 @@ fn index_name(index: &Index, n: usize) -> String {
     name.trim_end_matches(' ').to_owned()
 }
 
-/// An index that is not unique takes the beginning of long text.
+/// An index that is not unique takes the beginning of long text; what is in a key too can be shorter than that already.
 fn index_columns(table: &TableSchema, index: &Index, server: &Server) -> String {
     let same_brand = table.brand == server.brand();
-    let in_key = |c: usize| keys(table).any(|key| key.contains(&c));
-    let of = index.columns.iter().filter_map(|&c| Some((c, table.columns.get(c)?)));
-    let columns: Vec<String> = of
-        .map(|(c, column)| {
+    let most = 760 / index.columns.len().max(1);
+    let made = if same_brand { Vec::new() } else { made(table, server) };
+    let is_short = |column: &Column| {
+        let own = made.iter().find(|(name, _)| *name == column.name).and_then(|(_, made)| made.length());
+        own.and_then(|n| usize::try_from(n).ok()).is_some_and(|n| n <= most)
+    };
+    let columns: Vec<String> = index
+        .columns
+        .iter()
+        .filter_map(|&c| table.columns.get(c))
+        .map(|column| {
             let mut part = quoted(&column.name);
             let long = long_bytes(&column.logical) > u64::from(INDEX_BYTES_MAX) / index.columns.len().max(1) as u64;
-            if !same_brand && !index.unique && !in_key(c) && long {
-                let _ = write!(part, "({})", 760 / index.columns.len().max(1));
+            if !same_brand && !index.unique && long && !is_short(column) {
+                let _ = write!(part, "({most})");
             }
             part
         })
