@@ -31,5 +31,6 @@ mod real;
 mod replace;
 mod rig;
 mod secrets;
+mod server_faults;
 mod suite;
 mod support;

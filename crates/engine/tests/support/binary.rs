@@ -224,6 +224,20 @@ impl Running {
         }
     }
 
+    /// The most memory it ever holds, in KiB, as far as that can be seen from outside: asked often until it ends.
+    pub fn peak(&self) -> JoinHandle<u64> {
+        let status = format!("/proc/{}/status", self.0.id());
+        std::thread::spawn(move || {
+            let mut peak = 0;
+            // One that has ended has no memory to tell of.
+            while let Some(kib) = fs::read_to_string(&status).ok().as_deref().and_then(peak_kib) {
+                peak = kib;
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            peak
+        })
+    }
+
     /// Waits for its end, which must come by itself.
     #[track_caller]
     pub fn ends_within(mut self, limit: Duration) -> Ran {
@@ -246,6 +260,10 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+fn peak_kib(status: &str) -> Option<u64> {
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use syncline_model::error::Retry;
 use syncline_model::schema::{ForeignKey, Index};
-use syncline_model::{Column, LogicalType, Result, TableName, TableSchema};
+use syncline_model::{Column, Error, ErrorKind, LogicalType, Result, TableName, TableSchema};
+use tokio_postgres::error::DbError;
 
 use super::catalog::{self, Table};
 use super::session::{Session, failed};
@@ -52,7 +53,7 @@ pub async fn plan(session: &Session, spec: &WriteSpec) -> Result<WritePlan> {
                 create.push(create_table(table));
                 create.extend(keys(table));
                 if lacking.is_empty() {
-                    created.push((table.name.to_string(), create.clone()));
+                    created.push((table.name.clone(), create.clone()));
                 }
                 lacking.into_iter().for_each(&mut misfit);
                 plan.statements.extend(create);
@@ -71,7 +72,7 @@ pub async fn plan(session: &Session, spec: &WriteSpec) -> Result<WritePlan> {
 
 /// Why tables cannot be created: tried, and taken back. A default may call what the sink does not have, a name of an
 /// index may be taken.
-async fn tried(session: &Session, tables: &[(String, Vec<String>)]) -> Result<Vec<Misfit>> {
+async fn tried(session: &Session, tables: &[(TableName, Vec<String>)]) -> Result<Vec<Misfit>> {
     if tables.is_empty() {
         return Ok(Vec::new());
     }
@@ -81,12 +82,18 @@ async fn tried(session: &Session, tables: &[(String, Vec<String>)]) -> Result<Ve
     for (table, statements) in tables {
         let create = format!("SAVEPOINT tried; {}; RELEASE SAVEPOINT tried", statements.join("; "));
         if let Err(e) = session.client.batch_execute(&create).await {
+            // Two who create one table meet in the catalogue's own indexes.
+            let met = e.as_db_error().and_then(DbError::constraint).is_some_and(|name| name.starts_with("pg_"));
             let error = failed(e, "the table cannot be created at the sink");
             if error.retry() == Retry::Soon {
-                return Err(error.at("table", table.clone()));
+                return Err(error.at("table", table.to_string()));
             }
-            misfits.push(Misfit { table: table.clone(), reason: error.to_string() });
             session.client.batch_execute("ROLLBACK TO SAVEPOINT tried").await.map_err(cannot)?;
+            if met || catalog::tables(session, std::slice::from_ref(table)).await?.contains_key(table) {
+                return Err(Error::new(ErrorKind::Busy, "somebody else creates the table at this moment")
+                    .at("table", table.to_string()));
+            }
+            misfits.push(Misfit { table: table.to_string(), reason: error.to_string() });
         }
     }
     session.client.batch_execute("ROLLBACK").await.map_err(cannot)?;

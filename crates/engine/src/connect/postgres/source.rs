@@ -14,6 +14,7 @@ use super::catalog::{self, Table};
 use super::session::{Session, failed};
 use super::types::Kind;
 use super::types::decode::Rows;
+use super::ddl::table_sql;
 use super::{native, order, quoted};
 use crate::capture::ahead::{Ahead, Feed, ahead};
 use crate::capture::snapshot;
@@ -57,6 +58,8 @@ pub async fn snapshot(session: Session, at: Option<Position>, spec: ReadSpec) ->
                 // The lane has ended early; nobody wants the rest.
                 Ok(false) => return,
                 Err(e) => {
+                    // A right may go while the tables before are read (F11).
+                    let e = granted(e, &table.schema);
                     reader.feed.send(Err(e.at("table", table.schema.name.to_string()))).await;
                     return;
                 }
@@ -187,9 +190,8 @@ async fn begin(
         let table = before.get(&schema.name).ok_or_else(|| gone(schema))?;
         session.client.batch_execute(&format!("LOCK TABLE {} IN ACCESS SHARE MODE", table.sql_read())).await.map_err(
             |e| {
-                let e = failed(e, "cannot read the table").at("table", schema.name.to_string());
+                let e = granted(failed(e, "cannot read the table"), schema).at("table", schema.name.to_string());
                 match e.kind() {
-                    ErrorKind::Denied => e.hint(format!("GRANT SELECT ON {} TO the login", table.sql())),
                     ErrorKind::Full => e.hint("raise max_locks_per_transaction at the server"),
                     _ => e,
                 }
@@ -197,6 +199,14 @@ async fn begin(
         )?;
     }
     catalog::tables(session, &names).await
+}
+
+/// With the statement that gives the right, if one is missing.
+fn granted(e: Error, schema: &TableSchema) -> Error {
+    match e.kind() {
+        ErrorKind::Denied => e.hint(format!("GRANT SELECT ON {} TO the login", table_sql(&schema.name))),
+        _ => e,
+    }
 }
 
 fn gone(schema: &TableSchema) -> Error {
