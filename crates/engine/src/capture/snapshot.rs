@@ -36,6 +36,14 @@ pub fn remaining(at: Option<&Position>, tables: &[Arc<TableSchema>]) -> Result<(
     Ok((done, tables.iter().skip(done).cloned().collect()))
 }
 
+/// What a sink says of a table that is done and has gone since: to skip it would report rows that nobody has (I10).
+#[must_use]
+pub fn gone(table: &TableName) -> Error {
+    Error::new(ErrorKind::PositionLost, "a table that was done before is no longer at the sink")
+        .at("table", table.to_string())
+        .hint("`--restart` forgets the interrupted copy and starts over")
+}
+
 /// Sorts tables so that each follows those it refers to; what refers in a circle keeps its order by name.
 #[must_use]
 pub fn parents_first(tables: Vec<TableSchema>) -> Vec<TableSchema> {

@@ -106,12 +106,7 @@ async fn still_there(lane: &PreparedLane, done: usize) -> Result<()> {
     let has = |name: &TableName| there.iter().any(|t| t.to_string().eq_ignore_ascii_case(&name.to_string()));
     match lane.spec.tables.iter().take(done).find(|t| !has(&t.name)) {
         None => Ok(()),
-        Some(table) => {
-            Err(Error::new(ErrorKind::PositionLost, "a table that was done before is no longer at the sink")
-                .at("table", table.name.to_string())
-                .at("sink", &*lane.to.name)
-                .hint("`--restart` forgets the interrupted copy and starts over"))
-        }
+        Some(table) => Err(snapshot::gone(&table.name).at("sink", &*lane.to.name)),
     }
 }
 

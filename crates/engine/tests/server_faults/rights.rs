@@ -58,8 +58,8 @@ fn row_security_cannot_be_switched_on_under_a_copy() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     held.proxy.cut();
-    assert!(waiting.wait().unwrap().success());
     held.proxy.heal();
+    assert!(waiting.wait().unwrap().success());
     let ran = held.running.ends_within(END_MAX).exits(4);
     assert!(ran.err.contains("table c") || ran.err.contains("c: "), "{ran:?}");
     assert_eq!(rows(&to, "c"), 0, "{ran:?}");

@@ -12,6 +12,7 @@ use super::apply::TableSink;
 use super::config::Settings;
 use super::session::{Session, bound, text, text_or_null};
 use super::{catalog, ddl, name_of, quoted};
+use crate::capture::snapshot;
 use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
 /// The moment in UTC, as other lanes' states show it.
@@ -282,6 +283,12 @@ impl State {
             self.session.run("ROLLBACK").await?;
             self.in_unit = false;
         }
+        let written: Vec<TableName> =
+            self.tables.iter().filter(|(_, t)| t.was_opened()).map(|(name, _)| name.clone()).collect();
+        let there = catalog::tables(&mut self.session, &written).await?;
+        if let Some(gone) = written.iter().find(|name| !there.iter().any(|t| t.schema.name == **name)) {
+            return Err(snapshot::gone(gone));
+        }
         self.build_what_was_put_off(&mut report).await?;
         for schema in &self.spec.tables {
             let name = schema.name.to_string();
@@ -375,9 +382,13 @@ async fn put_away(settings: Settings, id: u32, names: Vec<TableName>, lane: Lane
     session.run("SET SESSION lock_wait_timeout = 1, foreign_key_checks = 0").await?;
     for name in names {
         let table = name_of(&name);
-        // Under its lock nobody can put a row in between the look and the end.
-        if session.run(&format!("LOCK TABLES {table} WRITE")).await.is_ok() {
-            if session.rows(&format!("SELECT 1 FROM {table} LIMIT 1")).await.is_ok_and(|rows| rows.is_empty()) {
+        // Under these locks nobody can put a row in, or take the lane over, between the look and the end. Whoever has taken
+        // it over writes into this very table.
+        if session.run(&format!("LOCK TABLES syncline_position WRITE, {table} WRITE")).await.is_ok() {
+            let mine = "SELECT 1 FROM syncline_position WHERE job = ? AND epoch = ?";
+            let mine = session.rows_with(mine, vec![bound(&lane.0), Value::UInt(epoch.0)]).await;
+            let rows = session.rows(&format!("SELECT 1 FROM {table} LIMIT 1")).await;
+            if mine.is_ok_and(|mine| !mine.is_empty()) && rows.is_ok_and(|rows| rows.is_empty()) {
                 let _ = session.run(&format!("DROP TABLE {table}")).await;
             }
             session.run("UNLOCK TABLES").await?;

@@ -179,6 +179,11 @@ impl TableSink {
         Ok(std::mem::take(&mut self.created))
     }
 
+    /// Whether this sink has written to it, so that it must be there at the end.
+    pub fn was_opened(&self) -> bool {
+        self.held_rows.is_some()
+    }
+
     /// Whether the table held rows before this lane wrote to it.
     pub fn held_rows_before(&self) -> bool {
         self.held_rows == Some(true)

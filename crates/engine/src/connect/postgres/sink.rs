@@ -13,6 +13,7 @@ use super::apply::TableSink;
 use super::request::{self, REQUESTS_MAX, Request};
 use super::session::{Session, failed, in_passing};
 use super::{catalog, ddl, finish};
+use crate::capture::snapshot;
 use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
 /// Serialises who creates and removes the control table. Any number; this one reads `syncline` on a telephone.
@@ -270,6 +271,12 @@ impl State {
         let mut report = FinishReport::default();
         if std::mem::take(&mut self.in_unit) {
             self.execute("ROLLBACK", "cannot take the unit back").await?;
+        }
+        let written: Vec<TableName> =
+            self.tables.iter().filter(|(_, t)| t.was_opened()).map(|(name, _)| name.clone()).collect();
+        let there = catalog::tables(&self.session, &written).await?;
+        if let Some(gone) = written.iter().find(|name| !there.contains_key(name)) {
+            return Err(snapshot::gone(gone));
         }
         finish::complete(&self.session, &self.spec, &self.created, self.is_replica, &mut report).await?;
         for schema in &self.spec.tables {
