@@ -23,7 +23,8 @@ fn connector(brand: Brand, url: &str) -> Arc<dyn Connector> {
 }
 
 /// Two small tables.
-const ROWS: &str = "CREATE TABLE a (id int, v varchar(40), PRIMARY KEY (id, v)); CREATE TABLE b (id int PRIMARY KEY, v varchar(40));
+const ROWS: &str =
+    "CREATE TABLE a (id int, v varchar(40), PRIMARY KEY (id, v)); CREATE TABLE b (id int PRIMARY KEY, v varchar(40));
     INSERT INTO a VALUES (1, 'x'), (1, 'y'), (2, 'y'); INSERT INTO b VALUES (1, 'one'), (2, 'two');";
 const SHOWN: &str = "SELECT id, v FROM a ORDER BY id, v; SELECT id, v FROM b ORDER BY id;";
 const LEFT: &str = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'syncline_position'";

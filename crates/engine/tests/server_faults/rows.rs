@@ -71,7 +71,8 @@ fn a_row_that_the_sink_cannot_take_is_refused_with_its_limit() {
 #[test]
 fn many_rows_take_little_memory() {
     let folder = Folder::new();
-    let (postgres, mariadb) = ([Database::postgres(), Database::postgres()], [Database::mariadb(), Database::mariadb()]);
+    let (postgres, mariadb) =
+        ([Database::postgres(), Database::postgres()], [Database::mariadb(), Database::mariadb()]);
     postgres[0].sql(&format!(
         "CREATE TABLE t (id int PRIMARY KEY, v text, n numeric(12,2), d timestamp);
          INSERT INTO t SELECT i, repeat(md5(i::text), 2), i / 7.0, '2024-01-01'::timestamp + i * interval '1 s' \

@@ -11,10 +11,10 @@ use syncline_model::change::{NativeRows, TableBuilder};
 use syncline_model::{ChangeBatch, Column, Error, ErrorKind, Position, Result, TableSchema};
 
 use super::catalog::{self, Table};
+use super::ddl::table_sql;
 use super::session::{Session, failed};
 use super::types::Kind;
 use super::types::decode::Rows;
-use super::ddl::table_sql;
 use super::{native, order, quoted};
 use crate::capture::ahead::{Ahead, Feed, ahead};
 use crate::capture::snapshot;
