@@ -11,7 +11,6 @@ use syncline_model::change::{NativeRows, TableBuilder};
 use syncline_model::{ChangeBatch, Column, Error, ErrorKind, Position, Result, TableSchema};
 
 use super::catalog::{self, Table};
-use super::ddl::table_sql;
 use super::session::{Session, failed};
 use super::types::Kind;
 use super::types::decode::Rows;
@@ -23,6 +22,8 @@ use crate::connector::{ReadOrder, ReadSpec};
 /// A table with what is sent for it.
 struct Planned {
     schema: Arc<TableSchema>,
+    /// Its name with its schema.
+    sql: String,
     copy: String,
     kinds: Vec<Kind>,
     /// Whether its rows go on undecoded.
@@ -44,7 +45,7 @@ pub async fn snapshot(session: Session, at: Option<Position>, spec: ReadSpec) ->
             ReadOrder::Fastest => String::new(),
         };
         let copy = copy(schema, table, &columns, &order, native);
-        planned.push(Planned { copy, schema: schema.clone(), kinds, native });
+        planned.push(Planned { sql: table.sql(), copy, schema: schema.clone(), kinds, native });
     }
     let (asked, mut feed) = ahead(planned.len());
     tokio::spawn(async move {
@@ -59,7 +60,7 @@ pub async fn snapshot(session: Session, at: Option<Position>, spec: ReadSpec) ->
                 Ok(false) => return,
                 Err(e) => {
                     // A right may go while the tables before are read (F11).
-                    let e = granted(e, &table.schema);
+                    let e = granted(e, &table.sql);
                     reader.feed.send(Err(e.at("table", table.schema.name.to_string()))).await;
                     return;
                 }
@@ -190,7 +191,7 @@ async fn begin(
         let table = before.get(&schema.name).ok_or_else(|| gone(schema))?;
         session.client.batch_execute(&format!("LOCK TABLE {} IN ACCESS SHARE MODE", table.sql_read())).await.map_err(
             |e| {
-                let e = granted(failed(e, "cannot read the table"), schema).at("table", schema.name.to_string());
+                let e = granted(failed(e, "cannot read the table"), &table.sql()).at("table", schema.name.to_string());
                 match e.kind() {
                     ErrorKind::Full => e.hint("raise max_locks_per_transaction at the server"),
                     _ => e,
@@ -202,9 +203,9 @@ async fn begin(
 }
 
 /// With the statement that gives the right, if one is missing.
-fn granted(e: Error, schema: &TableSchema) -> Error {
+fn granted(e: Error, table: &str) -> Error {
     match e.kind() {
-        ErrorKind::Denied => e.hint(format!("GRANT SELECT ON {} TO the login", table_sql(&schema.name))),
+        ErrorKind::Denied => e.hint(format!("GRANT SELECT ON {table} TO the login")),
         _ => e,
     }
 }
