@@ -1,4 +1,5 @@
 //! What is common to all databases about finding changes. For now: snapshots.
 
 pub mod ahead;
+pub mod control;
 pub mod snapshot;

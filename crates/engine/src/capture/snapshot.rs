@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use syncline_model::{Error, ErrorKind, Position, Result, TableName, TableSchema};
+use syncline_model::{Column, Error, ErrorKind, Position, Result, TableName, TableSchema};
 
 /// Layout of a snapshot's position: the name of the last table that is done.
 const LAYOUT: &str = "snapshot/1";
@@ -34,6 +34,28 @@ pub fn remaining(at: Option<&Position>, tables: &[Arc<TableSchema>]) -> Result<(
     let done = tables.iter().position(|t| t.name.to_string() == at.at);
     let done = done.ok_or_else(|| lost("the sink's position names a table that is not part of this copy"))? + 1;
     Ok((done, tables.iter().skip(done).cloned().collect()))
+}
+
+/// Where the columns that were described stand in the table as it is now.
+///
+/// # Errors
+/// [`ErrorKind::Schema`] if the table is gone, or a column of it is no longer what it was (F88).
+pub fn same_as_described(described: &TableSchema, now: Option<&TableSchema>) -> Result<Vec<usize>> {
+    let table = described.name.to_string();
+    let now = now.ok_or_else(|| {
+        Error::new(ErrorKind::Schema, "the table is no longer there")
+            .at("table", table.clone())
+            .hint("look at the source; another program dropped or renamed it while the job began")
+    })?;
+    let place = |c: &Column| {
+        now.columns.iter().position(|n| n.name == c.name && n.native == c.native).ok_or_else(|| {
+            Error::new(ErrorKind::Schema, "the table was changed while the job began")
+                .at("table", table.clone())
+                .at("column", &*c.name)
+                .hint("run the same command again")
+        })
+    };
+    described.columns.iter().map(place).collect()
 }
 
 /// What a sink says of a table that is done and has gone since: to skip it would report rows that nobody has (I10).

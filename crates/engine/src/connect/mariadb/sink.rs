@@ -12,6 +12,7 @@ use super::apply::TableSink;
 use super::config::Settings;
 use super::session::{Session, bound, text, text_or_null};
 use super::{catalog, ddl, name_of, quoted};
+use crate::capture::control::{created, fenced};
 use crate::capture::snapshot;
 use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
@@ -100,11 +101,9 @@ async fn take_once(session: &mut Session, spec: &WriteSpec) -> Result<(Lease, BT
     let rows = session.rows_with(sql, vec![job]).await?;
     session.run("COMMIT").await?;
     let row = rows.first().ok_or_else(fenced)?;
-    let created = text_or_null(row, 3).unwrap_or_else(|| "[]".into());
-    let created: Vec<String> = serde_json::from_str(&created)
-        .map_err(|_| Error::new(ErrorKind::Corrupt, "syncline_position.created is no list of tables"))?;
+    let created = created(text_or_null(row, 3).as_deref())?;
     let lease = Lease { epoch: Epoch(number(row, 0)), position: position(row, 1) };
-    Ok((lease, created.into_iter().collect()))
+    Ok((lease, created))
 }
 
 fn number(row: &Row, column: usize) -> u64 {
@@ -464,8 +463,4 @@ async fn orphans(session: &mut Session, schema: &TableSchema, spec: &WriteSpec) 
         }
     }
     Ok(orphans)
-}
-
-pub fn fenced() -> Error {
-    Error::new(ErrorKind::Fenced, "another process has taken this lane over; nothing of this unit was written")
 }

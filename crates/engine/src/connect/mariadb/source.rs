@@ -25,7 +25,12 @@ pub async fn snapshot(mut session: Session, at: Option<Position>, spec: ReadSpec
         session.run("SET SESSION max_sort_length = 65536, sort_buffer_size = 8388608").await?;
     }
     session.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
-    same_as_described(&mut session, &tables).await?;
+    let names: Vec<TableName> = tables.iter().map(|t| t.name.clone()).collect();
+    let now = catalog::tables(&mut session, &names).await?;
+    for table in &tables {
+        let now = now.iter().find(|n| n.schema.name == table.name).map(|n| &n.schema);
+        snapshot::same_as_described(table, now)?;
+    }
     let (asked, mut feed) = ahead(tables.len());
     tokio::spawn(async move {
         let wanted = feed.started().await;
@@ -97,26 +102,6 @@ impl Reader {
             }
         }
     }
-}
-
-/// Refuses a table whose columns are no longer what they were when it was described (F88).
-async fn same_as_described(session: &mut Session, tables: &[Arc<TableSchema>]) -> Result<()> {
-    let names: Vec<TableName> = tables.iter().map(|t| t.name.clone()).collect();
-    let now = catalog::tables(session, &names).await?;
-    for table in tables {
-        let Some(now) = now.iter().find(|n| n.schema.name == table.name) else {
-            let gone = Error::new(ErrorKind::Schema, "the table is no longer there");
-            return Err(gone.at("table", table.name.to_string()));
-        };
-        let same = |c: &&Column| now.schema.columns.iter().any(|n| n.name == c.name && n.native == c.native);
-        if let Some(column) = table.columns.iter().find(|c| !same(c)) {
-            return Err(Error::new(ErrorKind::Schema, "the table was changed while the job began")
-                .at("table", table.name.to_string())
-                .at("column", &*column.name)
-                .hint("run the same command again"));
-        }
-    }
-    Ok(())
 }
 
 /// The one SELECT of a table. By key, the order is that of cells, never of a collation (F45).

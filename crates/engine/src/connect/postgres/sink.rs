@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use syncline_model::change::{Op, Uniform};
@@ -13,6 +12,7 @@ use super::apply::TableSink;
 use super::request::{self, REQUESTS_MAX, Request};
 use super::session::{Session, failed, in_passing};
 use super::{catalog, ddl, finish};
+use crate::capture::control::{created, fenced, first_epoch};
 use crate::capture::snapshot;
 use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
@@ -66,10 +66,6 @@ impl Writer {
 
 async fn take(session: &Session, spec: &WriteSpec) -> Result<(Lease, BTreeSet<TableName>)> {
     let cannot = |e| failed(e, "cannot take the lane");
-    // An epoch is never used twice, though a finished copy takes its row away: the first one is the time in µs, which
-    // outruns any counting up. Else who slept since would take a later copy's lease for its own (F09).
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let first_epoch = i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX);
     let client = &session.client;
     let begin = format!("BEGIN; SELECT pg_catalog.pg_advisory_xact_lock({CONTROL_LOCK}); {}", ddl::CREATE_POSITION);
     client.batch_execute(&begin).await.map_err(cannot)?;
@@ -78,10 +74,10 @@ async fn take(session: &Session, spec: &WriteSpec) -> Result<(Lease, BTreeSet<Ta
             layout = CASE WHEN $4 THEN NULL ELSE lane.layout END, \
             position = CASE WHEN $4 THEN NULL ELSE lane.position END \
         RETURNING epoch, layout, position, created";
-    let row = client.query_one(sql, &[&spec.lane.0, &first_epoch, &spec.owner, &spec.restart]).await.map_err(cannot)?;
+    let row =
+        client.query_one(sql, &[&spec.lane.0, &first_epoch(), &spec.owner, &spec.restart]).await.map_err(cannot)?;
     client.batch_execute("COMMIT").await.map_err(cannot)?;
-    let created: Option<String> = row.get(3);
-    let created = created.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    let created = created(row.get::<_, Option<&str>>(3))?;
     let epoch = Epoch(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0));
     Ok((Lease { epoch, position: position(row.get(1), row.get(2)) }, created))
 }
@@ -249,7 +245,9 @@ impl State {
                 created.insert(name.clone());
             }
         }
-        let list = if created.is_empty() { None } else { serde_json::to_string(&created).ok() };
+        let list = serde_json::to_string(&created)
+            .map_err(|e| Error::new(ErrorKind::Bug, "the list of created tables cannot be written").caused_by(e))?;
+        let list = Some(list).filter(|_| !created.is_empty());
         let cannot = |e| failed(e, "cannot commit the unit");
         let sql = "UPDATE syncline_position SET layout = $3, position = $4, created = $5, changed_at = now() \
             WHERE job = $1 AND epoch = $2";
@@ -340,8 +338,4 @@ impl Drop for State {
             });
         }
     }
-}
-
-fn fenced() -> Error {
-    Error::new(ErrorKind::Fenced, "another process has taken this lane over; nothing of this unit was written")
 }

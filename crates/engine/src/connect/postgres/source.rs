@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_buffer::Buffer;
 use futures_util::StreamExt as _;
 use syncline_model::change::{NativeRows, TableBuilder};
-use syncline_model::{ChangeBatch, Column, Error, ErrorKind, Position, Result, TableSchema};
+use syncline_model::{ChangeBatch, Error, ErrorKind, Position, Result, TableSchema};
 
 use super::catalog::{self, Table};
 use super::session::{Session, failed};
@@ -220,16 +220,7 @@ fn same_as_described(schema: &TableSchema, now: &Table) -> Result<Vec<usize>> {
     if let Some(reason) = catalog::what_it_is(&now.relkind) {
         return Err(Error::new(ErrorKind::Schema, reason).at("table", schema.name.to_string()));
     }
-    let same = |c: &Column| now.schema.columns.iter().position(|n| n.name == c.name && n.native == c.native);
-    let place = |c: &Column| {
-        same(c).ok_or_else(|| {
-            Error::new(ErrorKind::Schema, "the table was changed while the job began")
-                .at("table", schema.name.to_string())
-                .at("column", &*c.name)
-                .hint("run the same command again")
-        })
-    };
-    schema.columns.iter().map(place).collect()
+    snapshot::same_as_described(schema, Some(&now.schema))
 }
 
 /// The one COPY of a table; `order` is its `ORDER BY`, if there is one.

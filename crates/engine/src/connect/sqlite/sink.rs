@@ -1,7 +1,7 @@
 //! Writing into SQLite: a unit is one transaction of DDL, rows, position and epoch (I2, I3).
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Statement, config::DbConfig};
@@ -10,6 +10,7 @@ use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result, Tab
 
 use super::apply::TableSink;
 use super::{catalog, ddl, failed, in_place, quoted};
+use crate::capture::control::{fenced, first_epoch};
 use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
 /// An open sink.
@@ -55,15 +56,11 @@ impl Writer {
 }
 
 fn take(conn: &Connection, spec: &WriteSpec) -> rusqlite::Result<Lease> {
-    // An epoch is never used twice, though a finished copy takes its row away: the first one is the time in µs, which
-    // outruns any counting up. Else who slept since would take a later copy's lease for its own (F09).
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let first_epoch = i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX);
     conn.execute(
         "INSERT INTO syncline_position (job, epoch, owner, changed_at) \
          VALUES (?1, ?3, ?2, strftime('%Y-%m-%dT%H:%M:%fZ')) \
          ON CONFLICT (job) DO UPDATE SET epoch = epoch + 1, owner = excluded.owner, changed_at = excluded.changed_at",
-        (&spec.lane.0, &spec.owner, first_epoch),
+        (&spec.lane.0, &spec.owner, first_epoch()),
     )?;
     if spec.restart {
         conn.execute("UPDATE syncline_position SET layout = NULL, position = NULL WHERE job = ?1", [&spec.lane.0])?;
@@ -280,8 +277,4 @@ fn orphans(conn: &Connection, schema: &TableSchema) -> rusqlite::Result<Option<u
     // A parent table that is not part of the copy, or without its unique index, is a mismatch that SQLite reports as
     // an error; it says nothing about rows.
     Ok(stmt.query_row([&*schema.name.name], |r| r.get(0)).ok().filter(|n| *n > 0))
-}
-
-fn fenced() -> Error {
-    Error::new(ErrorKind::Fenced, "another process has taken this lane over; nothing of this unit was written")
 }

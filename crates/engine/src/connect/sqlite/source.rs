@@ -24,7 +24,9 @@ pub fn snapshot(conn: Connection, at: Option<Position>, spec: ReadSpec) -> Resul
     conn.execute_batch("PRAGMA query_only = 1; BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1")
         .map_err(|e| failed(e, "cannot begin a snapshot"))?;
     for table in &tables {
-        same_as_described(&conn, table)?;
+        let there = catalog::kind_of(&conn, &table.name.name)?.is_some();
+        let now = there.then(|| catalog::structure(&conn, &table.name.name)).transpose()?;
+        snapshot::same_as_described(table, now.as_ref())?;
     }
     let collation = by_bytes(&conn).and_then(|name| by_value(&conn).map(|()| name));
     let collation = collation.map_err(|e| failed(e, "cannot sort by bytes"))?;
@@ -139,22 +141,6 @@ impl Gathered {
                 Ok(ChangeBatch { native: Some(taken), ..ChangeBatch::default() })
             }
         }
-    }
-}
-
-/// Refuses a table whose columns are no longer what they were when it was described (F88).
-fn same_as_described(conn: &Connection, table: &TableSchema) -> Result<()> {
-    if catalog::kind_of(conn, &table.name.name)?.is_none() {
-        return Err(Error::new(ErrorKind::Schema, "the table is no longer there").at("table", table.name.to_string()));
-    }
-    let now = catalog::structure(conn, &table.name.name)?;
-    let same = |c: &&Column| now.columns.iter().any(|n| n.name == c.name && n.native == c.native);
-    match table.columns.iter().find(|c| !same(c)) {
-        None => Ok(()),
-        Some(column) => Err(Error::new(ErrorKind::Schema, "the table was changed while the job began")
-            .at("table", table.name.to_string())
-            .at("column", &*column.name)
-            .hint("run the same command again")),
     }
 }
 
