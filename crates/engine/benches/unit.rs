@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use syncline::connect::sqlite::Sqlite;
 use syncline::connector::{
-    Budget, Capabilities, CheckReport, Connector, Description, FinishReport, Lease, Read, ReadSpec, Sink, Source,
-    WritePlan, WriteReport, WriteSpec,
+    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Read, ReadSpec, Sink,
+    Source, WritePlan, WriteReport, WriteSpec,
 };
 use syncline::job::{Endpoint, Job, Progress, WriteMode, prepare, run_lanes};
 use syncline::wrap::retry::{Patience, Retry};
@@ -77,6 +77,10 @@ impl Connector for Ends {
         let lease = Lease { epoch: Epoch(1), position: None };
         Ok(Box::new(Nothing { lease, units_taken: self.units_taken.clone() }))
     }
+
+    fn capture(&self) -> Option<&dyn Capture> {
+        None
+    }
 }
 
 #[async_trait]
@@ -142,6 +146,7 @@ fn run(sink: Arc<dyn Connector>) -> f64 {
         mode: WriteMode::Upsert,
         budget: Budget::default(),
         once: true,
+        follow: None,
         restart: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();

@@ -69,6 +69,34 @@ pub trait Connector: Send + Sync + fmt::Debug {
 
     /// Opens a sink and takes its lane over: the epoch is raised, whoever held the lane is fenced.
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>>;
+
+    /// What finds changes here by triggers; absent where only snapshots are given.
+    fn capture(&self) -> Option<&dyn Capture>;
+}
+
+/// What is installed in a database so that its changes are found (I16): triggers, and the tables that they write to.
+///
+/// `install` brings the tables that are named into the state that the plan shows, from whatever state they are in, and
+/// leaves others alone; with nothing to do its plan is empty. Each call is all or nothing where the database can.
+#[async_trait]
+pub trait Capture: Send + Sync {
+    /// What `install` would run for these tables, and what stands against it; changes nothing.
+    async fn install_plan(&self, tables: &[CaptureTable]) -> Result<InstallPlan>;
+
+    /// Runs it, unless something stands against it; gives what was run.
+    async fn install(&self, tables: &[CaptureTable]) -> Result<InstallPlan>;
+
+    /// What `uninstall` would run; changes nothing.
+    async fn uninstall_plan(&self, lane: Option<&LaneId>) -> Result<Vec<String>>;
+
+    /// Removes a lane and what only it needed; without a lane, all that was ever installed.
+    async fn uninstall(&self, lane: Option<&LaneId>) -> Result<Vec<String>>;
+
+    /// The random id of this database, drawn when something was first installed; absent before.
+    async fn node(&self) -> Result<Option<String>>;
+
+    /// The lanes that read here, and what waits for each.
+    async fn backlog(&self) -> Result<Vec<Backlog>>;
 }
 
 /// Something that is read.
@@ -96,8 +124,41 @@ pub trait Sink: Send {
     /// Makes the unit and its position durable together.
     async fn commit(&mut self, upto: &Position) -> Result<()>;
 
-    /// The source has ended: gives the lane back and removes what only the running lane needed.
+    /// Every table is loaded: builds what waits for all of them. Of a one-time copy this is the end: it gives the lane back
+    /// and removes what only the running lane needed.
     async fn finish(&mut self) -> Result<FinishReport>;
+}
+
+/// A table whose changes are to be found.
+#[derive(Debug, Clone)]
+pub struct CaptureTable {
+    /// Its name, and the key by which its rows are told apart. All its columns are captured, whatever is read.
+    pub schema: Arc<TableSchema>,
+    /// Whether every update must keep the whole row as it was: a filter looks at it. Else large columns that an update
+    /// does not change are left out.
+    pub whole: bool,
+}
+
+/// What installing would do.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct InstallPlan {
+    /// Statements in order; none if all is in place.
+    pub statements: Vec<String>,
+    /// Reasons to refuse, each with what to do.
+    pub obstacles: Vec<String>,
+    /// What is worth knowing and stops nothing.
+    pub notices: Vec<String>,
+}
+
+/// What waits at a source for one lane.
+#[derive(Debug, Clone, Serialize)]
+pub struct Backlog {
+    /// The lane.
+    pub lane: LaneId,
+    /// Changes that it has not confirmed, of all captured tables.
+    pub changes: u64,
+    /// Seconds since the oldest of them was made; absent if there is none.
+    pub age_s: Option<f64>,
 }
 
 /// How much one `read` may bring, and how long it may wait for it.
@@ -122,7 +183,9 @@ pub enum Read {
     Batch(ChangeBatch),
     /// Nothing for now.
     Idle,
-    /// Nothing ever again: a snapshot is complete.
+    /// Every table is loaded; what follows are changes. Said once, between two units, by a source that follows.
+    Loaded,
+    /// Nothing ever again: a snapshot is complete, or all is read that was committed when the source was opened.
     End,
 }
 
@@ -135,6 +198,21 @@ pub struct ReadSpec {
     pub order: ReadOrder,
     /// Those of `tables` whose rows may come in the brand's own form.
     pub native: BTreeSet<TableName>,
+    /// What comes after the snapshot; absent: nothing.
+    pub follow: Option<Follow>,
+}
+
+/// How a source goes on with the changes that were made after its snapshot.
+#[derive(Debug, Clone)]
+pub struct Follow {
+    /// The tables as capture must find them, in the order of those that are read.
+    pub tables: Vec<CaptureTable>,
+    /// For each of these tables a number that changes when its rules do: what was loaded by other rules is loaded again.
+    pub rules: Vec<u64>,
+    /// The lane for which the source keeps changes until it confirms them.
+    pub lane: LaneId,
+    /// Whether the source ends when everything is read that was committed when it was opened; else it never does.
+    pub ends: bool,
 }
 
 /// In which order a snapshot reads rows.

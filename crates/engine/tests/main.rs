@@ -18,6 +18,7 @@ mod compare_keys;
 mod crash;
 mod decorators;
 mod faults;
+mod follow;
 mod found;
 mod guide;
 mod hostile;

@@ -1,5 +1,6 @@
-//! What is common to all databases about finding changes. For now: snapshots.
+//! What is common to all databases about finding changes.
 
 pub mod ahead;
 pub mod control;
+pub mod follow;
 pub mod snapshot;

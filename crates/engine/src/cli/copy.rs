@@ -92,6 +92,7 @@ pub async fn copy(context: &Context, args: CopyArgs) -> Result<Outcome> {
         },
         budget: Budget::default(),
         once: true,
+        follow: None,
         restart: args.restart,
     };
     let prepared = prepare(&job).await?;
@@ -165,17 +166,27 @@ pub fn conclude(context: &Context, job: &Job, report: &JobReport) -> Outcome {
 
 fn summary(context: &Context, from: &str, lane: &LaneReport) {
     let out = context.out;
-    if lane.tables.iter().all(|t| t.state == TableState::Waiting) {
+    // What an earlier run of a lane that follows has loaded is nothing to tell.
+    let told = |t: &&TableProgress| lane.changes.is_none() || t.state != TableState::DoneBefore;
+    let tables: Vec<&TableProgress> = lane.tables.iter().filter(told).collect();
+    if tables.iter().all(|t| t.state == TableState::Waiting) && lane.changes.is_none() {
         return;
     }
     out.line(format!("{from} → {}", lane.name));
-    let mut rows = vec![["table", "state", "rows", "seconds", "rows/s"].map(str::to_owned).to_vec()];
-    rows.extend(lane.tables.iter().map(table_line));
-    let (total, seconds) = lane.tables.iter().fold((0, 0.0), |(rows, s), t| (rows + t.rows, s + t.took.as_secs_f64()));
-    if lane.tables.len() > 1 {
-        rows.push(vec!["total".into(), String::new(), grouped(total), format!("{seconds:.2}"), rate(total, seconds)]);
+    if !tables.is_empty() {
+        let mut rows = vec![["table", "state", "rows", "seconds", "rows/s"].map(str::to_owned).to_vec()];
+        rows.extend(tables.iter().map(|t| table_line(t)));
+        let (total, seconds) = tables.iter().fold((0, 0.0), |(rows, s), t| (rows + t.rows, s + t.took.as_secs_f64()));
+        if tables.len() > 1 {
+            let total_rate = rate(total, seconds);
+            rows.push(vec!["total".into(), String::new(), grouped(total), format!("{seconds:.2}"), total_rate]);
+        }
+        lined_up(&rows, 2).iter().for_each(|line| out.line(line));
     }
-    lined_up(&rows, 2).iter().for_each(|line| out.line(line));
+    if let Some(carried) = lane.changes {
+        out.line(format!("  {} in {}", counted(carried.changes, "change"), counted(carried.units, "unit")));
+        return;
+    }
     if lane.tables.iter().any(|t| t.state == TableState::DoneBefore) {
         out.line(
             "note: an interrupted copy was continued; tables done before hold what they held then (`--restart` reads all again)",
@@ -216,6 +227,7 @@ pub fn document(report: &JobReport) -> Value {
                 "sink": lane.name,
                 "done": lane.outcome.is_ok(),
                 "tables": lane.tables,
+                "changes": lane.changes,
                 "deletes_missing": lane.deletes_missing,
             });
             if let Some(fields) = fields.as_object_mut() {

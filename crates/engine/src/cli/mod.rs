@@ -7,9 +7,11 @@ mod compare;
 mod copy;
 mod demo;
 mod init;
+mod install;
 mod output;
 mod plan;
 mod progress;
+mod resync;
 mod run;
 mod status;
 
@@ -58,8 +60,14 @@ enum Command {
     Copy(copy::CopyArgs),
     /// Prove that two databases hold the same rows; exit code 3 if they do not
     Compare(compare::CompareArgs),
-    /// Run jobs of the configuration file until they are done
+    /// Run jobs of the configuration file until they are done, or follow their sources
     Run(run::RunArgs),
+    /// Install at the sources what jobs with `capture: trigger` need
+    Install(install::InstallArgs),
+    /// Remove it, all of it
+    Uninstall(install::UninstallArgs),
+    /// Load tables of a job again, from a snapshot
+    Resync(resync::ResyncArgs),
     /// Look at connections and jobs: reach, rights, settings, tables; changes nothing
     Check(check::CheckArgs),
     /// Show every statement that jobs would run at their sinks; changes nothing
@@ -206,6 +214,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome> {
         Command::Copy(args) => copy::copy(context, args).await,
         Command::Compare(args) => compare::compare(context, args).await,
         Command::Run(args) => run::run(context, args).await,
+        Command::Install(args) => install::install(context, args).await,
+        Command::Uninstall(args) => install::uninstall(context, args).await,
+        Command::Resync(args) => resync::resync(context, args).await,
         Command::Check(args) => check::check(context, args).await,
         Command::Plan(args) => plan::plan(context, args).await,
         Command::Init(args) => init::init(context, args).await,

@@ -7,55 +7,91 @@ use syncline_model::pattern::Selection;
 use syncline_model::{Error, ErrorKind, Result};
 
 use super::output::{counted, error_fields};
-use super::{Context, Outcome, copy};
-use crate::config::{self, JobSpec, Plan};
+use super::{Context, Outcome, copy, install};
+use crate::config::{self, Capture, JobSpec, Plan};
 use crate::connector::Budget;
-use crate::job::{Job, JobReport, prepare};
+use crate::job::{Job, JobReport, Until, prepare};
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// The jobs to run; all if none is named
     jobs: Vec<String>,
-    /// Start over instead of continuing what was interrupted
+    /// Keep going: carry changes as they are made, until stopped (jobs with `capture: trigger`)
     #[arg(long)]
+    follow: bool,
+    /// Start over instead of continuing what was interrupted (jobs with `capture: snapshot`)
+    #[arg(long, conflicts_with = "follow")]
     restart: bool,
 }
 
 pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
     let plan = context.plan_required()?;
-    let (mut outcomes, mut documents) = (Vec::new(), Vec::new());
     let specs = chosen(&plan, &args.jobs)?;
-    for spec in &specs {
-        // A job that fails never holds the others, nor hides what they did.
-        let (outcome, mut document, stopped) = match one(context, &plan, spec, args.restart).await {
-            Ok((job, report)) => (copy::conclude(context, &job, &report), copy::document(&report), report.stopped),
-            Err(e) => {
-                let e = e.at("job", &*spec.name);
-                context.out.failure(&e);
-                (Outcome::of(&e), json!({ "error": error_fields(&e) }), false)
-            }
-        };
-        if let Some(fields) = document.as_object_mut() {
-            fields.insert("job".into(), Value::from(&*spec.name));
-        }
-        outcomes.push(outcome);
-        documents.push(document);
-        if stopped {
-            break;
-        }
+    if args.follow && specs.iter().all(|spec| spec.capture == Capture::Snapshot) {
+        return Err(Error::new(ErrorKind::Config, "there is nothing to follow: these jobs take snapshots")
+            .hint("say `capture: trigger` in the job"));
     }
+    // Jobs that follow never end by themselves; the others run one after another, for the source's sake.
+    let ended = match args.follow {
+        true => futures_util::future::join_all(specs.iter().map(|spec| one(context, &plan, spec, &args))).await,
+        false => {
+            let mut ended = Vec::new();
+            for spec in &specs {
+                let one = one(context, &plan, spec, &args).await;
+                let stopped = one.stopped;
+                ended.push(one);
+                if stopped {
+                    break;
+                }
+            }
+            ended
+        }
+    };
+    let mut outcomes: Vec<_> = ended.iter().map(|one| one.outcome).collect();
     if let Some(left @ 1..) = specs.len().checked_sub(outcomes.len()) {
         let what = format!("stopped on request; {} not run", counted(left as u64, "job"));
         context.out.failure(&Error::new(ErrorKind::Interrupted, what));
         outcomes.push(Outcome::Failed);
     }
+    let documents: Vec<Value> = ended.into_iter().map(|one| one.document).collect();
     context.out.document(&json!({ "jobs": documents }));
     Ok(Outcome::of_all(&outcomes))
 }
 
-async fn one(context: &Context, plan: &Plan, spec: &JobSpec, restart: bool) -> Result<(Job, JobReport)> {
-    let job = Job { restart, ..job(context, plan, spec)? };
+/// How one job ended.
+struct Ended {
+    outcome: Outcome,
+    document: Value,
+    stopped: bool,
+}
+
+/// Runs one job. One that fails never holds the others, nor hides what they did.
+async fn one(context: &Context, plan: &Plan, spec: &JobSpec, args: &RunArgs) -> Ended {
+    let (outcome, mut document, stopped) = match carried(context, plan, spec, args).await {
+        Ok((job, report)) => (copy::conclude(context, &job, &report), copy::document(&report), report.stopped),
+        Err(e) => {
+            let e = e.at("job", &*spec.name);
+            context.out.failure(&e);
+            (Outcome::of(&e), json!({ "error": error_fields(&e) }), false)
+        }
+    };
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("job".into(), Value::from(&*spec.name));
+    }
+    Ended { outcome, document, stopped }
+}
+
+async fn carried(context: &Context, plan: &Plan, spec: &JobSpec, args: &RunArgs) -> Result<(Job, JobReport)> {
+    let mut job = Job { restart: args.restart, ..job(context, plan, spec)? };
+    if job.follow.is_some() {
+        if args.restart {
+            return Err(Error::new(ErrorKind::Config, "a job that follows is not started over by `--restart`")
+                .hint(format!("`syncline resync {}` loads its tables again", job.name)));
+        }
+        job.follow = Some(if args.follow { Until::Stopped } else { Until::CaughtUp });
+    }
     let prepared = prepare(&job).await?;
+    let prepared = install::in_place(context, &job, prepared, spec.installs).await?;
     let report = copy::carry(context, &job, prepared).await?;
     Ok((job, report))
 }
@@ -91,7 +127,8 @@ pub fn job(context: &Context, plan: &Plan, spec: &JobSpec) -> Result<Job> {
         mode: spec.mode,
         budget: Budget { bytes_max: spec.batch_bytes_max, ..Budget::default() },
         // A snapshot job runs anew each time it is called; what it keeps is only for being interrupted.
-        once: true,
+        once: spec.capture == Capture::Snapshot,
+        follow: (spec.capture == Capture::Trigger).then_some(Until::CaughtUp),
         restart: false,
     })
 }

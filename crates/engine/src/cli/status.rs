@@ -2,14 +2,26 @@
 
 use clap::Args;
 use serde_json::json;
-use syncline_model::{ErrorKind, Result};
+use syncline_model::{ErrorKind, Position, Result};
 
+use super::output::counted;
 use super::{Context, Outcome};
+use crate::capture::follow::Place;
 
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// Sinks by name, URL or file; every connection of the configuration if none is named
     connections: Vec<String>,
+}
+
+/// How far a lane got, in words.
+fn how_far(position: &Position) -> String {
+    match Place::parse(position) {
+        Ok(place) => {
+            format!("follows, {} loaded, tick {}", counted(place.tables.len() as u64, "table"), place.tick.number)
+        }
+        Err(_) => format!("done up to {}", position.at),
+    }
 }
 
 pub async fn status(context: &Context, args: StatusArgs) -> Result<Outcome> {
@@ -36,14 +48,22 @@ pub async fn status(context: &Context, args: StatusArgs) -> Result<Outcome> {
             out.line(format!("{}: no job is under way", endpoint.name));
         }
         for lane in &report.lanes {
-            let at =
-                lane.position.as_ref().map_or("nothing committed yet".to_owned(), |p| format!("done up to {}", p.at));
+            let at = lane.position.as_ref().map_or("nothing committed yet".to_owned(), how_far);
             out.line(format!(
                 "{}: lane {}: {at}; epoch {}, last by {}, {}",
                 endpoint.name, lane.lane.0, lane.epoch.0, lane.owner, lane.changed_at
             ));
         }
-        documents.push(json!({ "connection": endpoint.name, "lanes": report.lanes }));
+        let backlog = match endpoint.connector.capture() {
+            Some(capture) => capture.backlog().await?,
+            None => Vec::new(),
+        };
+        for waiting in &backlog {
+            let age = waiting.age_s.map_or_else(String::new, |s| format!(", the oldest {s:.0} s old"));
+            let changes = counted(waiting.changes, "change");
+            out.line(format!("{}: {changes} wait for lane {}{age}", endpoint.name, waiting.lane.0));
+        }
+        documents.push(json!({ "connection": endpoint.name, "lanes": report.lanes, "backlog": backlog }));
     }
     out.document(&json!({ "connections": documents }));
     Ok(Outcome::Done)

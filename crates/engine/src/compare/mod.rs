@@ -225,7 +225,7 @@ const LOOKS: u32 = 5;
 async fn look(what: &Comparison, pairs: &mut [(Pair, Moving)], compared: &Compared) -> Result<Vec<TableResult>> {
     let open = |side: &Endpoint, tables: Vec<Arc<TableSchema>>| {
         let connector = side.connector.clone();
-        let spec = ReadSpec { tables, order: ReadOrder::Key, native: BTreeSet::new() };
+        let spec = ReadSpec { tables, order: ReadOrder::Key, native: BTreeSet::new(), follow: None };
         async move { connector.open_source(None, &spec).await }
     };
     let (a, b) = tokio::join!(

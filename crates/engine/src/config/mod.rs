@@ -69,6 +69,8 @@ pub struct JobSpec {
     pub to: Vec<String>,
     /// How changes are noticed.
     pub capture: Capture,
+    /// Whether `run` may install at the source what capture needs, without being asked.
+    pub installs: bool,
     /// What happens to rows that the sink has already.
     pub mode: WriteMode,
     /// The tables in the order of the file; the most specific pattern wins. Empty: all tables.
@@ -84,6 +86,8 @@ pub enum Capture {
     /// Everything, once.
     #[default]
     Snapshot,
+    /// Everything once, then what triggers in the source record.
+    Trigger,
 }
 
 /// What happens to rows that the sink has already.

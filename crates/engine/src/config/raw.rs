@@ -62,6 +62,8 @@ pub(super) struct RawJob {
     pub to: At<OneOrMany>,
     /// How changes are noticed.
     pub capture: Option<At<RawCapture>>,
+    /// Whether `run` may install what capture needs at the source.
+    pub install: Option<At<RawInstall>>,
     /// What happens to rows that the sink has already.
     pub mode: Option<At<RawMode>>,
     /// The tables by name or pattern (`"catalog.*"`), the most specific pattern wins. Left out: all tables.
@@ -79,7 +81,7 @@ pub(super) enum RawCapture {
     Auto,
     /// Everything, once.
     Snapshot,
-    /// Row triggers in the source. Not available yet.
+    /// Everything once, then the changes that row triggers in the source record.
     Trigger,
     /// The database's own log. Not available yet.
     Log,
@@ -89,6 +91,16 @@ pub(super) enum RawCapture {
     Compare,
     /// An outbox table that the application writes. Not available yet.
     Outbox,
+}
+
+/// Whether capture is installed without a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawInstall {
+    /// `run` asks on a terminal, and refuses with the plan elsewhere; `syncline install` does it.
+    Ask,
+    /// `run` installs what is missing.
+    Auto,
 }
 
 /// What happens to rows that the sink has already.

@@ -10,7 +10,8 @@ use syncline_model::{Error, Result, TableName};
 use super::place::{At, Place};
 use super::quantity;
 use super::raw::{
-    Entries, OneOrMany, RawCapture, RawConnection, RawFile, RawJob, RawMode, RawNulInText, RawTable, RawZeroDates,
+    Entries, OneOrMany, RawCapture, RawConnection, RawFile, RawInstall, RawJob, RawMode, RawNulInText, RawTable,
+    RawZeroDates,
 };
 use super::references::{Filled, Surroundings};
 use super::shown::shown;
@@ -93,6 +94,7 @@ impl JobResolver<'_> {
             to: self.resolve_sinks(&job.from.value, job.to)?,
             from: job.from.value,
             capture: self.resolve_capture(job.capture)?,
+            installs: job.install.is_some_and(|install| install.value == RawInstall::Auto),
             mode: match job.mode.map(|mode| mode.value) {
                 None | Some(RawMode::Upsert) => WriteMode::Upsert,
                 Some(RawMode::Truncate) => WriteMode::Truncate,
@@ -140,13 +142,15 @@ impl JobResolver<'_> {
         let Some(At { value, place }) = capture else { return Ok(Capture::Snapshot) };
         let word = match value {
             RawCapture::Auto | RawCapture::Snapshot => return Ok(Capture::Snapshot),
-            RawCapture::Trigger => "trigger",
+            RawCapture::Trigger => return Ok(Capture::Trigger),
             RawCapture::Log => "log",
             RawCapture::Watermark => "watermark",
             RawCapture::Compare => "compare",
             RawCapture::Outbox => "outbox",
         };
-        Err(self.error(place, format!("capture `{word}` is not available yet")).hint("`capture: snapshot` is"))
+        Err(self
+            .error(place, format!("capture `{word}` is not available yet"))
+            .hint("`capture: trigger` and `capture: snapshot` are"))
     }
 
     fn resolve_tables(&self, tables: At<Entries<Option<RawTable>>>) -> Result<Vec<(Pattern, Rule)>> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use syncline_model::error::Retry;
 use syncline_model::pattern::Selection;
-use syncline_model::{Error, ErrorKind, Result, TableName};
+use syncline_model::{Error, ErrorKind, Position, Result, TableName};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::prepare::PreparedLane;
@@ -13,9 +14,10 @@ use super::report::{JobReport, LaneProgress, LaneReport, Progress};
 use super::run::run;
 use super::step::{Step, reached};
 use super::steps::Steps;
-use super::{Job, Prepared};
+use super::{Job, Prepared, Until};
+use crate::capture::follow::Place;
 use crate::capture::snapshot;
-use crate::connector::FinishReport;
+use crate::connector::{FinishReport, ReadSpec};
 
 /// How often a lane is opened again without having committed anything in between.
 const REOPENINGS_MAX: u32 = 6;
@@ -23,8 +25,15 @@ const REOPENINGS_MAX: u32 = 6;
 /// First wait before opening again; doubled each time.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 
+/// Longest wait before a lane that follows opens again: its sink may be away for hours (F68).
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// How long a lane that follows may take to end its unit when it is asked to stop.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(4);
+
 /// Runs every lane of a job side by side, until all have ended or `stop` has: one that fails or is slow never holds
-/// the others (F68). A stop takes the open units back and waits until that is done.
+/// the others (F68). A stop lets lanes that follow end their units; what is still open after a while is taken back, and
+/// of a one-time copy at once. It waits until that is done.
 pub async fn run_lanes(
     job: &Job,
     prepared: Prepared,
@@ -37,13 +46,16 @@ pub async fn run_lanes(
     let mut outcomes: Vec<Option<Result<FinishReport>>> = shown.iter().map(|_| None).collect();
     let mut notices = Vec::new();
     let mut running = JoinSet::new();
+    let (stopping, stopped) = watch::channel(false);
     for (i, (lane, shown)) in prepared.lanes.into_iter().zip(shown.iter().cloned()).enumerate() {
         notices.push(lane.plan.notices.clone());
         let shared = shared.clone();
-        running.spawn(async move { (i, run_lane(&shared, lane, &shown).await) });
+        let stopped = stopped.clone();
+        running.spawn(async move { (i, run_lane(&shared, lane, &shown, stopped).await) });
     }
     tokio::pin!(stop);
     let mut asked = false;
+    let mut patience = None;
     loop {
         tokio::select! {
             ended = running.join_next() => match ended {
@@ -55,6 +67,14 @@ pub async fn run_lanes(
             // A lane that ends before it hears of it has ended well.
             () = &mut stop, if !asked => {
                 asked = true;
+                let _ = stopping.send(true);
+                match job.follow {
+                    Some(_) => patience = Some(tokio::time::Instant::now() + STOP_WAIT_MAX),
+                    None => running.abort_all(),
+                }
+            }
+            () = tokio::time::sleep_until(patience.unwrap_or_else(tokio::time::Instant::now)), if patience.is_some() => {
+                patience = None;
                 running.abort_all();
             }
         }
@@ -71,11 +91,16 @@ pub async fn run_lanes(
 
 type Shared = (Job, Steps);
 
-async fn run_lane(shared: &Shared, mut lane: PreparedLane, progress: &LaneProgress) -> Result<FinishReport> {
+async fn run_lane(
+    shared: &Shared,
+    mut lane: PreparedLane,
+    progress: &LaneProgress,
+    mut stop: watch::Receiver<bool>,
+) -> Result<FinishReport> {
     let mut failed_in_a_row = 0;
     loop {
         let committed = progress.units_committed();
-        let error = match attempt(shared, &mut lane, progress).await {
+        let error = match attempt(shared, &mut lane, progress, &stop).await {
             Ok(finished) => {
                 progress.finished();
                 return Ok(finished);
@@ -86,31 +111,52 @@ async fn run_lane(shared: &Shared, mut lane: PreparedLane, progress: &LaneProgre
             failed_in_a_row = 0;
         }
         failed_in_a_row += 1;
-        if error.retry() == Retry::Never || failed_in_a_row > REOPENINGS_MAX {
+        let patient = shared.0.follow == Some(Until::Stopped);
+        if error.retry() == Retry::Never || failed_in_a_row > REOPENINGS_MAX && !patient {
             return Err(error);
         }
-        let wait = BACKOFF_FIRST * 2u32.pow(failed_in_a_row - 1);
+        let wait = (BACKOFF_FIRST * 2u32.pow(failed_in_a_row.min(10) - 1)).min(BACKOFF_MAX);
         tracing::warn!(error = %error, wait_ms = wait.as_millis(), "lane opens again");
         progress.waiting(&error);
-        tokio::time::sleep(wait).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // Nothing of it is open.
+            _ = stop.wait_for(|stop| *stop), if shared.0.follow.is_some() => return Err(error),
+        }
     }
 }
 
 /// What an earlier run finished must not have gone since: to skip it would report rows that nobody has (I10).
-async fn still_there(lane: &PreparedLane, done: usize) -> Result<()> {
-    if done == 0 {
+async fn still_there(lane: &PreparedLane, done: &[bool]) -> Result<()> {
+    if !done.contains(&true) {
         return Ok(());
     }
     let there = lane.to.connector.describe(&Selection::default()).await?.names;
     // A database may fold names; here it only matters whether anything of that name is there.
     let has = |name: &TableName| there.iter().any(|t| t.to_string().eq_ignore_ascii_case(&name.to_string()));
-    match lane.spec.tables.iter().take(done).find(|t| !has(&t.name)) {
+    let done = lane.spec.tables.iter().zip(done).filter(|(_, done)| **done).map(|(t, _)| t);
+    match { done }.find(|t| !has(&t.name)) {
         None => Ok(()),
         Some(table) => Err(snapshot::gone(&table.name).at("sink", &*lane.to.name)),
     }
 }
 
-async fn attempt(shared: &Shared, lane: &mut PreparedLane, progress: &LaneProgress) -> Result<FinishReport> {
+/// Which of the tables were loaded before that position.
+fn done(position: Option<&Position>, read: &ReadSpec) -> Result<Vec<bool>> {
+    let Some(position) = position.filter(|_| read.follow.is_some()) else {
+        let done = snapshot::remaining(position, &read.tables)?.0;
+        return Ok((0..read.tables.len()).map(|i| i < done).collect());
+    };
+    let place = Place::parse(position)?;
+    Ok(read.tables.iter().map(|t| place.tables.contains_key(&t.name.to_string())).collect())
+}
+
+async fn attempt(
+    shared: &Shared,
+    lane: &mut PreparedLane,
+    progress: &LaneProgress,
+    stop: &watch::Receiver<bool>,
+) -> Result<FinishReport> {
     let (job, steps) = shared;
     // The sink comes first: its own position decides where the source starts (I2).
     let mut sink = lane.to.connector.open_sink(&lane.spec).await?;
@@ -118,10 +164,10 @@ async fn attempt(shared: &Shared, lane: &mut PreparedLane, progress: &LaneProgre
     lane.spec.restart = false;
     reached(Step::LaneTaken);
     let position = sink.lease().position.clone();
-    let done = snapshot::remaining(position.as_ref(), &lane.read.tables)?.0;
-    still_there(lane, done).await?;
-    progress.opened(done);
+    let done = done(position.as_ref(), &lane.read)?;
+    still_there(lane, &done).await?;
+    progress.opened(&done);
     let mut source = job.from.connector.open_source(position, &lane.read).await?;
     reached(Step::SourceOpened);
-    run(&mut *source, &mut *sink, steps, job.budget, progress).await
+    run(&mut *source, &mut *sink, steps, job.budget, progress, stop).await
 }

@@ -33,6 +33,15 @@ pub struct Endpoint {
     pub connector: Arc<dyn Connector>,
 }
 
+/// Until when a job that follows carries changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// All that was committed when it began is at the sink.
+    CaughtUp,
+    /// Somebody stops it.
+    Stopped,
+}
+
 /// A job, resolved.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -54,6 +63,8 @@ pub struct Job {
     pub budget: Budget,
     /// A one-time copy: its trace in the sink goes when it is done.
     pub once: bool,
+    /// Whether what changes after the snapshot is carried too, and until when.
+    pub follow: Option<Until>,
     /// Forget how far the lanes got.
     pub restart: bool,
 }

@@ -8,9 +8,11 @@ use syncline_model::mapping::{self, Mapping, Rule};
 use syncline_model::pattern::{Pattern, unmatched, winner};
 use syncline_model::{Error, ErrorKind, Result, TableName, TableSchema};
 
-use super::{Endpoint, Job};
+use super::{Endpoint, Job, Until};
 use crate::capture::snapshot;
-use crate::connector::{Description, LaneId, ReadOrder, ReadSpec, WritePlan, WriteSpec};
+use crate::connector::{
+    CaptureTable, Description, Follow, InstallPlan, LaneId, ReadOrder, ReadSpec, WritePlan, WriteSpec,
+};
 
 /// A job whose both ends were seen and fit.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Prepared {
     pub rows_estimates: HashMap<TableName, u64>,
     /// What is worth knowing and stops nothing.
     pub notices: Vec<String>,
+    /// What must be captured at the source before a job that follows can run.
+    pub install: InstallPlan,
 }
 
 /// One sink of a prepared job.
@@ -60,10 +64,21 @@ pub async fn prepare(job: &Job) -> Result<Prepared> {
         .filter_map(|m| Some((m.write.name.clone(), *description.rows_estimates.get(&m.read.name)?)))
         .collect();
     let mappings: Vec<_> = mappings.into_iter().map(Arc::new).collect();
-    let lane_id = lane_id(job, &description.identity, &mappings, &rules);
+    let (capture, install) = capture(job, &mappings).await?;
+    let lane_id = match &job.follow {
+        None => lane_id(job, &description.identity, &mappings, &rules),
+        Some(_) => followed_lane_id(job).await?,
+    };
+    let follow = job.follow.map(|until| Follow {
+        tables: capture,
+        rules: mappings.iter().zip(&rules).map(|(m, r)| fnv(&written_down(m, r))).collect(),
+        lane: lane_id.clone(),
+        ends: until == Until::CaughtUp,
+    });
     let mut lanes: Vec<PreparedLane> = Vec::new();
     for to in &job.to {
         let lane = prepare_lane(job, to, &lane_id, &description.identity, &mappings).await?;
+        let lane = PreparedLane { read: ReadSpec { follow: follow.clone(), ..lane.read }, ..lane };
         if let Some(other) = lanes.iter().find(|other| other.plan.identity == lane.plan.identity) {
             return Err(Error::new(ErrorKind::Config, "two sinks are the same database")
                 .at("sink", &*other.to.name)
@@ -72,7 +87,7 @@ pub async fn prepare(job: &Job) -> Result<Prepared> {
         }
         lanes.push(lane);
     }
-    Ok(Prepared { mappings, lanes, rows_estimates, notices })
+    Ok(Prepared { mappings, lanes, rows_estimates, notices, install })
 }
 
 /// The tables as they are read and written, parents first, with the rule that each follows.
@@ -126,7 +141,7 @@ async fn prepare_lane(
             .hint("name another sink"));
     }
     let tables = mappings.iter().map(|m| m.read.clone()).collect();
-    let read = ReadSpec { tables, order: ReadOrder::Fastest, native: native(job, to, &plan, mappings) };
+    let read = ReadSpec { tables, order: ReadOrder::Fastest, native: native(job, to, &plan, mappings), follow: None };
     Ok(PreparedLane { to: to.clone(), read, spec, plan })
 }
 
@@ -141,36 +156,75 @@ fn native(job: &Job, to: &Endpoint, plan: &WritePlan, mappings: &[Arc<Mapping>])
 }
 
 /// Host and process, for whoever is fenced.
-fn owner() -> String {
+#[must_use]
+pub fn owner() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{} process {}", host.trim(), std::process::id()).trim_start().to_owned()
 }
 
+/// What a job that follows needs captured, and what must be installed for that.
+async fn capture(job: &Job, mappings: &[Arc<Mapping>]) -> Result<(Vec<CaptureTable>, InstallPlan)> {
+    if job.follow.is_none() {
+        return Ok((Vec::new(), InstallPlan::default()));
+    }
+    let wanted = |m: &Arc<Mapping>| CaptureTable { schema: m.read.clone(), whole: m.is_filtered() };
+    let wanted: Vec<_> = mappings.iter().map(wanted).collect();
+    let capture = job.from.connector.capture().ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, "this connector finds no changes yet, it only gives snapshots")
+            .at("source", &*job.from.name)
+    })?;
+    let install = capture.install_plan(&wanted).await?;
+    if let Some(obstacle) = install.obstacles.first() {
+        return Err(Error::new(ErrorKind::Unsupported, format!("changes cannot be captured: {obstacle}"))
+            .at("source", &*job.from.name)
+            .hint(match install.obstacles.len() {
+                1 => "leave the table out, or take it by `capture: snapshot`".to_owned(),
+                n => format!("{} more tables have such a reason; `syncline plan` lists them", n - 1),
+            }));
+    }
+    Ok((wanted, install))
+}
+
 /// A job's identity towards its sinks: source, job, and what exactly it writes, so that a copy of other tables or
 /// other rows never continues this one. The sink is not part of it: it is where the lane is kept.
-///
-/// FNV-1a: fixed for ever, since it is stored, and nobody attacks it.
 fn lane_id(job: &Job, from: &str, mappings: &[Arc<Mapping>], rules: &[Rule]) -> LaneId {
     let mut text = format!("{from}\0{}\0{:?}", job.name, job.mode);
-    for (mapping, rule) in mappings.iter().zip(rules) {
-        let _ = write!(text, "\0{}\0{}", mapping.read.name, mapping.write.name);
-        for part in rule.filter.iter().chain(&rule.key) {
-            let _ = write!(text, "\0{part}");
-        }
-        if !rule.values.is_none() {
-            let _ = write!(text, "\0{:?}", rule.values);
-        }
-        for column in &mapping.write.columns {
-            let _ = write!(text, "\0{}", column.name);
-        }
-        for column in &mapping.read.columns {
-            let _ = write!(text, "\0{}", column.name);
-        }
+    mappings.iter().zip(rules).for_each(|(mapping, rule)| text.push_str(&written_down(mapping, rule)));
+    LaneId(format!("{}-{:016x}", job.name, fnv(&text)))
+}
+
+/// The identity of a job that follows: source node and job. Which tables it carries, and by which rules, may change; the
+/// position knows what is loaded how.
+///
+/// # Errors
+/// Those of reaching the source.
+pub async fn followed_lane_id(job: &Job) -> Result<LaneId> {
+    let node = match job.from.connector.capture() {
+        Some(capture) => capture.node().await?,
+        None => None,
+    };
+    let hash = fnv(&format!("{}\0{}", node.unwrap_or_default(), job.name));
+    Ok(LaneId(format!("{}-{hash:016x}", job.name)))
+}
+
+/// All that decides what a table's rows are at the sink.
+fn written_down(mapping: &Mapping, rule: &Rule) -> String {
+    let mut text = format!("\0{}\0{}", mapping.read.name, mapping.write.name);
+    for part in rule.filter.iter().chain(&rule.key) {
+        let _ = write!(text, "\0{part}");
     }
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    LaneId(format!("{}-{hash:016x}", job.name))
+    if !rule.values.is_none() {
+        let _ = write!(text, "\0{:?}", rule.values);
+    }
+    for column in mapping.write.columns.iter().chain(&mapping.read.columns) {
+        let _ = write!(text, "\0{}", column.name);
+    }
+    text
+}
+
+/// FNV-1a: fixed for ever, since it is stored, and nobody attacks it.
+fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The rule of the most specific pattern that matches.

@@ -1,7 +1,7 @@
 //! What a job did and is doing: one account that terminal, `--json` and logs read.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use syncline_model::{ChangeBatch, Error, Op, Result, TableName};
@@ -56,6 +56,22 @@ struct LaneState {
     units_committed: u64,
     deletes_missing: u64,
     waiting: Option<String>,
+    /// Changes of the open unit.
+    in_unit: u64,
+    /// Set when the tables are loaded.
+    changes: Option<ChangesProgress>,
+}
+
+/// What a lane that follows has done since its tables are loaded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct ChangesProgress {
+    /// Changes that were committed.
+    pub changes: u64,
+    /// Units that were committed.
+    pub units: u64,
+    /// Seconds from the newest committed change to its commit at the sink; absent before the first, and where the source
+    /// does not say when a change was made.
+    pub lag_s: Option<f64>,
 }
 
 /// Where a table stands.
@@ -141,14 +157,14 @@ impl LaneProgress {
     }
 
     /// The lane was opened; an earlier run has done the first tables.
-    pub(super) fn opened(&self, done: usize) {
+    pub(super) fn opened(&self, done: &[bool]) {
         self.with(|s| {
-            s.waiting = None;
-            for (i, table) in s.tables.iter_mut().enumerate() {
+            (s.waiting, s.in_unit) = (None, 0);
+            for (table, done) in s.tables.iter_mut().zip(done) {
                 match table.state {
-                    TableState::Waiting if i < done => table.state = TableState::DoneBefore,
+                    TableState::Waiting if *done => table.state = TableState::DoneBefore,
                     // Its commit happened, and only the answer was lost (F03).
-                    TableState::Running if i < done => {
+                    TableState::Running if *done => {
                         table.done();
                         s.units_committed += 1;
                     }
@@ -159,7 +175,24 @@ impl LaneProgress {
         });
     }
 
+    /// All tables are loaded; what follows are changes.
+    pub(super) fn loaded(&self) {
+        self.with(|s| {
+            s.changes.get_or_insert_default();
+            s.waiting = None;
+        });
+    }
+
+    /// What was done since the tables are loaded; absent before.
+    #[must_use]
+    pub fn changes(&self) -> Option<ChangesProgress> {
+        self.with(|s| s.changes)
+    }
+
     pub(super) fn unit_begun(&self, batch: &ChangeBatch) {
+        if self.changes().is_some() {
+            return;
+        }
         self.each(batch, |table| {
             // An interrupted unit starts over.
             (table.rows, table.bytes) = (0, 0);
@@ -170,6 +203,10 @@ impl LaneProgress {
 
     pub(super) fn written(&self, batch: &ChangeBatch, report: WriteReport) {
         self.with(|s| s.deletes_missing += report.deletes_missing);
+        if self.changes().is_some() {
+            self.with(|s| s.in_unit += batch.rows() as u64);
+            return;
+        }
         for changes in &batch.tables {
             // The step that empties a table is not a row.
             if changes.rows() == 1 && changes.op(0) == Op::Truncate {
@@ -189,8 +226,21 @@ impl LaneProgress {
     }
 
     pub(super) fn unit_committed(&self, batch: &ChangeBatch) {
-        self.each(batch, TableProgress::done);
         self.with(|s| s.units_committed += 1);
+        if self.changes().is_none() {
+            self.each(batch, TableProgress::done);
+            return;
+        }
+        let newest =
+            batch.tables.iter().filter_map(|t| t.marks().at.get(t.rows().checked_sub(1)?)).map(|at| at.us).max();
+        self.with(|s| {
+            let in_unit = std::mem::take(&mut s.in_unit);
+            if let Some(changes) = &mut s.changes {
+                changes.changes += in_unit;
+                changes.units += 1;
+                changes.lag_s = newest.map(lag_s).or(changes.lag_s);
+            }
+        });
     }
 
     pub(super) fn waiting(&self, error: &Error) {
@@ -217,6 +267,13 @@ impl LaneProgress {
     }
 }
 
+/// Seconds since that moment, µs since 1970. A clock that runs behind the source's has no negative lag.
+#[allow(clippy::cast_precision_loss)]
+fn lag_s(at_us: i64) -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    ((now - at_us as f64 / 1e6).max(0.0) * 1000.0).round() / 1000.0
+}
+
 /// What a job did.
 #[derive(Debug)]
 pub struct JobReport {
@@ -237,6 +294,8 @@ pub struct LaneReport {
     pub tables: Vec<TableProgress>,
     /// What is worth knowing about this sink and stopped nothing.
     pub notices: Vec<String>,
+    /// What came after the tables were loaded; absent if they were not, and for a one-time copy.
+    pub changes: Option<ChangesProgress>,
     /// Deletes of rows that were not there.
     pub deletes_missing: u64,
     /// Whether anything was committed in this run.
@@ -251,6 +310,7 @@ impl LaneReport {
             name: progress.name.clone(),
             tables: progress.tables(),
             notices,
+            changes: progress.changes(),
             deletes_missing: progress.with(|s| s.deletes_missing),
             committed: progress.units_committed() > 0,
             outcome,

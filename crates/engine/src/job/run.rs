@@ -1,16 +1,18 @@
 //! THE LOOP: the one function that owns the order of effects.
 //!
 //! `read → steps → write (begin … data … commit with position) → confirm`. Nothing else in the product calls
-//! `begin`, `write`, `commit` or `confirm`.
+//! `begin`, `write`, `commit` or `confirm`. A snapshot is a source that ends; one that follows says when its tables are
+//! loaded, and may never end.
 
 use syncline_model::{ChangeBatch, Error, ErrorKind, Result};
+use tokio::sync::watch;
 
 use super::report::LaneProgress;
 use super::step::{Step, reached};
 use super::steps::Steps;
 use crate::connector::{Budget, FinishReport, Read, Sink, Source};
 
-/// Carries one lane until its source ends.
+/// Carries one lane until its source ends, or until `stop` says so between two units.
 ///
 /// While the sink writes a batch, the source already reads the next one: at most two batches are in this function's
 /// hands, besides those that the source itself keeps ahead (I13).
@@ -23,15 +25,27 @@ pub async fn run(
     steps: &Steps,
     budget: Budget,
     progress: &LaneProgress,
+    stop: &watch::Receiver<bool>,
 ) -> Result<FinishReport> {
     let epoch = sink.lease().epoch;
     tracing::info!(sink = progress.name(), epoch = epoch.0, "lane runs");
     let mut next = source.read(budget).await;
     let mut in_unit = false;
+    let mut finished = None;
     loop {
+        if !in_unit && *stop.borrow() {
+            return Ok(finished.unwrap_or_default());
+        }
         let batch = match next? {
             Read::Batch(batch) => steps.apply(batch)?,
             Read::Idle => {
+                next = source.read(budget).await;
+                continue;
+            }
+            Read::Loaded => {
+                finished = Some(sink.finish().await?);
+                progress.loaded();
+                reached(Step::Loaded);
                 next = source.read(budget).await;
                 continue;
             }
@@ -54,7 +68,10 @@ pub async fn run(
         commit(source, sink, &batch, progress).await?;
         next = ahead;
     }
-    let finished = sink.finish().await?;
+    let finished = match finished {
+        Some(finished) => finished,
+        None => sink.finish().await?,
+    };
     tracing::info!(sink = progress.name(), "lane has ended");
     reached(Step::Finished);
     Ok(finished)

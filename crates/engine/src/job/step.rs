@@ -20,13 +20,15 @@ pub enum Step {
     UnitCommitted,
     /// The source knows it.
     Confirmed,
+    /// Every table is loaded and the sink has built what waited for that; changes follow.
+    Loaded,
     /// The source has ended and the sink has put away the lane's trace.
     Finished,
 }
 
 impl Step {
     /// Every step, in the order of a lane's first unit.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::LaneTaken,
         Self::SourceOpened,
         Self::BatchRead,
@@ -34,6 +36,7 @@ impl Step {
         Self::BatchWritten,
         Self::UnitCommitted,
         Self::Confirmed,
+        Self::Loaded,
         Self::Finished,
     ];
 
@@ -48,6 +51,7 @@ impl Step {
             Self::BatchWritten => "batch_written",
             Self::UnitCommitted => "unit_committed",
             Self::Confirmed => "confirmed",
+            Self::Loaded => "loaded",
             Self::Finished => "finished",
         }
     }

@@ -9,11 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use syncline_model::error::Retry as Again;
 use syncline_model::pattern::Selection;
-use syncline_model::{ChangeBatch, Epoch, Position, Result};
+use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
 
 use crate::connector::{
-    Budget, Capabilities, CheckReport, Connector, Description, FinishReport, Lease, Read, ReadSpec, Sink, Source,
-    WritePlan, WriteReport, WriteSpec,
+    Backlog, Budget, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, FinishReport,
+    InstallPlan, LaneId, Lease, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
 
 /// How often and how patiently.
@@ -91,6 +91,44 @@ impl Connector for Retry {
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         let inner = again!(self.patience, self.inner.open_sink(spec))?;
         Ok(Box::new(RetrySink { inner, patience: self.patience }))
+    }
+
+    fn capture(&self) -> Option<&dyn Capture> {
+        self.inner.capture().map(|_| self as &dyn Capture)
+    }
+}
+
+/// What is decorated, asked for only where [`Connector::capture`] said that it is there.
+impl Retry {
+    fn captures(&self) -> Result<&dyn Capture> {
+        self.inner.capture().ok_or_else(|| Error::new(ErrorKind::Bug, "this connector captures nothing"))
+    }
+}
+
+#[async_trait]
+impl Capture for Retry {
+    async fn install_plan(&self, tables: &[CaptureTable]) -> Result<InstallPlan> {
+        again!(self.patience, self.captures()?.install_plan(tables))
+    }
+
+    async fn install(&self, tables: &[CaptureTable]) -> Result<InstallPlan> {
+        again!(self.patience, self.captures()?.install(tables))
+    }
+
+    async fn uninstall_plan(&self, lane: Option<&LaneId>) -> Result<Vec<String>> {
+        again!(self.patience, self.captures()?.uninstall_plan(lane))
+    }
+
+    async fn uninstall(&self, lane: Option<&LaneId>) -> Result<Vec<String>> {
+        again!(self.patience, self.captures()?.uninstall(lane))
+    }
+
+    async fn node(&self) -> Result<Option<String>> {
+        again!(self.patience, self.captures()?.node())
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>> {
+        again!(self.patience, self.captures()?.backlog())
     }
 }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncline_model::pattern::Selection;
-use syncline_model::{ChangeBatch, Epoch, Position, Result};
+use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
 use tracing::Instrument;
 
 use crate::connector::{
-    Budget, Capabilities, CheckReport, Connector, Description, FinishReport, Lease, Read, ReadSpec, Sink, Source,
-    WritePlan, WriteReport, WriteSpec,
+    Backlog, Budget, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, FinishReport,
+    InstallPlan, LaneId, Lease, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
 
 /// A connector whose calls are spans.
@@ -68,6 +68,44 @@ impl Connector for Trace {
         let inner = span!("open_sink", self.name, self.inner.open_sink(spec))?;
         tracing::debug!(connection = &*self.name, epoch = inner.lease().epoch.0, "lane taken");
         Ok(Box::new(TraceSink { inner, name: self.name.clone() }))
+    }
+
+    fn capture(&self) -> Option<&dyn Capture> {
+        self.inner.capture().map(|_| self as &dyn Capture)
+    }
+}
+
+/// What is decorated, asked for only where [`Connector::capture`] said that it is there.
+impl Trace {
+    fn captures(&self) -> Result<&dyn Capture> {
+        self.inner.capture().ok_or_else(|| Error::new(ErrorKind::Bug, "this connector captures nothing"))
+    }
+}
+
+#[async_trait]
+impl Capture for Trace {
+    async fn install_plan(&self, tables: &[CaptureTable]) -> Result<InstallPlan> {
+        span!("install_plan", self.name, self.captures()?.install_plan(tables))
+    }
+
+    async fn install(&self, tables: &[CaptureTable]) -> Result<InstallPlan> {
+        span!("install", self.name, self.captures()?.install(tables))
+    }
+
+    async fn uninstall_plan(&self, lane: Option<&LaneId>) -> Result<Vec<String>> {
+        span!("uninstall_plan", self.name, self.captures()?.uninstall_plan(lane))
+    }
+
+    async fn uninstall(&self, lane: Option<&LaneId>) -> Result<Vec<String>> {
+        span!("uninstall", self.name, self.captures()?.uninstall(lane))
+    }
+
+    async fn node(&self) -> Result<Option<String>> {
+        span!("node", self.name, self.captures()?.node())
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>> {
+        span!("backlog", self.name, self.captures()?.backlog())
     }
 }
 

@@ -24,7 +24,7 @@ pub async fn described(connector: &Arc<dyn Connector>) -> Vec<Arc<TableSchema>> 
 }
 
 pub fn read_spec(tables: &[Arc<TableSchema>], order: ReadOrder) -> ReadSpec {
-    ReadSpec { tables: tables.to_vec(), order, native: BTreeSet::new() }
+    ReadSpec { tables: tables.to_vec(), order, native: BTreeSet::new(), follow: None }
 }
 
 /// Everything that a source gives, up to its end.
@@ -33,7 +33,7 @@ pub async fn drained(source: &mut dyn Source, budget: Budget) -> Result<Vec<Chan
     loop {
         match source.read(budget).await? {
             Read::Batch(batch) => batches.push(batch),
-            Read::Idle => {}
+            Read::Idle | Read::Loaded => {}
             Read::End => return Ok(batches),
         }
     }
@@ -103,6 +103,7 @@ pub fn copy_job(from: &Arc<dyn Connector>, to: &[&Arc<dyn Connector>]) -> Job {
         mode: WriteMode::Upsert,
         budget: budget(300),
         once: true,
+        follow: None,
         restart: false,
     }
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use syncline::connector::{
-    Budget, Capabilities, CheckReport, Connector, Description, FinishReport, Lease, Read, ReadSpec, Sink, Source,
-    WritePlan, WriteReport, WriteSpec,
+    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Read, ReadSpec, Sink,
+    Source, WritePlan, WriteReport, WriteSpec,
 };
 use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
@@ -113,6 +113,10 @@ impl Connector for Recorded {
         self.notes.call("open_sink", format!("epoch {}", inner.lease().epoch.0))?;
         Ok(Box::new(RecordedSink { inner, notes: self.notes.clone() }))
     }
+
+    fn capture(&self) -> Option<&dyn Capture> {
+        None
+    }
 }
 
 struct RecordedSource {
@@ -127,6 +131,7 @@ impl Source for RecordedSource {
         let what = match &read {
             Read::Batch(batch) => shown(batch),
             Read::Idle => "nothing yet".into(),
+            Read::Loaded => "all is loaded".into(),
             Read::End => "the end".into(),
         };
         self.notes.call("read", what)?;

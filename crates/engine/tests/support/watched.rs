@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncline::connector::{
-    Capabilities, CheckReport, Connector, Description, FinishReport, Lease, ReadSpec, Sink, Source, WritePlan,
+    Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, ReadSpec, Sink, Source, WritePlan,
     WriteReport, WriteSpec,
 };
 use syncline_model::pattern::Selection;
@@ -52,6 +52,10 @@ impl Connector for Watched {
         let opened = self.inner.open_sink(spec).await;
         (self.look)();
         Ok(Box::new(WatchedSink { inner: opened?, look: self.look.clone() }))
+    }
+
+    fn capture(&self) -> Option<&dyn Capture> {
+        None
     }
 }
 

@@ -156,9 +156,9 @@ fn words_that_are_not_known_or_not_yet() {
     unknown word `triger`; did you mean `trigger`? [file conf/syncline.yaml:6:40]
     -> known here: auto, snapshot, trigger, log, watermark, compare, outbox
     "#);
-    insta::assert_snapshot!(mistake(&format!("{SHOP}jobs:\n  n: {{from: shop, to: laptop, capture: trigger}}\n")), @r#"
-    capture `trigger` is not available yet [file conf/syncline.yaml:6:40]
-    -> `capture: snapshot` is
+    insta::assert_snapshot!(mistake(&format!("{SHOP}jobs:\n  n: {{from: shop, to: laptop, capture: log}}\n")), @r#"
+    capture `log` is not available yet [file conf/syncline.yaml:6:40]
+    -> `capture: trigger` and `capture: snapshot` are
     "#);
     insta::assert_snapshot!(mistake(&format!("{SHOP}jobs:\n  n: {{from: shop, to: laptop, mode: replace}}\n")), @r#"
     unknown word `replace` [file conf/syncline.yaml:6:37]

@@ -28,7 +28,7 @@ use self::config::Settings;
 use self::session::Session;
 use crate::config::{ConnectionSpec, NetworkUrl};
 use crate::connector::{
-    Capabilities, CheckReport, Connector, Description, ReadSpec, Sink, Source, WritePlan, WriteSpec,
+    Capabilities, Capture, CheckReport, Connector, Description, ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
 
 /// MariaDB's name in schemas.
@@ -97,6 +97,10 @@ impl Connector for Mariadb {
 
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         Ok(Box::new(sink::Writer::open(self.settings.clone(), spec.clone()).await?))
+    }
+
+    fn capture(&self) -> Option<&dyn Capture> {
+        None
     }
 }
 

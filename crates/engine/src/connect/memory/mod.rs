@@ -14,8 +14,8 @@ use syncline_model::pattern::Selection;
 use syncline_model::{CellBuf, Error, ErrorKind, Position, Result, TableName, TableSchema};
 
 use crate::connector::{
-    Capabilities, CheckReport, Connector, Description, LaneId, LaneState, Misfit, ReadSpec, Sink, Source, WritePlan,
-    WriteSpec,
+    Capabilities, Capture, CheckReport, Connector, Description, LaneId, LaneState, Misfit, ReadSpec, Sink, Source,
+    WritePlan, WriteSpec,
 };
 
 /// A row, cell by cell.
@@ -173,5 +173,9 @@ impl Connector for Memory {
 
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         Ok(Box::new(sink::Writer::open(self.clone(), spec.clone())))
+    }
+
+    fn capture(&self) -> Option<&dyn Capture> {
+        None
     }
 }

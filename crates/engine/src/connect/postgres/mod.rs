@@ -31,7 +31,8 @@ use syncline_model::{Position, Result};
 
 use crate::config::{NetworkUrl, Secret};
 use crate::connector::{
-    Capabilities, CheckReport, Connector, Description, Finding, Level, ReadSpec, Sink, Source, WritePlan, WriteSpec,
+    Capabilities, Capture, CheckReport, Connector, Description, Finding, Level, ReadSpec, Sink, Source, WritePlan,
+    WriteSpec,
 };
 use config::Settings;
 use session::{Session, failed};
@@ -124,6 +125,10 @@ impl Connector for Postgres {
 
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         Ok(Box::new(sink::Writer::open(self.session().await?, spec.clone()).await?))
+    }
+
+    fn capture(&self) -> Option<&dyn Capture> {
+        None
     }
 }
 

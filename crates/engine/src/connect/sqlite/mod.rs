@@ -2,10 +2,12 @@
 //!
 //! The source reads in one read transaction, so that all tables are of one moment. The sink writes a unit as one
 //! transaction: DDL, rows, position and epoch. Triggers do not fire for what the sink writes: the rows already
-//! hold what the source's triggers made of them. Absent: capture (the source is a snapshot for now).
+//! hold what the source's triggers made of them.
 
 mod apply;
+mod capture;
 mod catalog;
+mod changes;
 mod ddl;
 mod native;
 mod sink;
@@ -22,8 +24,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use syncline_model::pattern::Selection;
 use syncline_model::{Error, ErrorKind, Position, Result};
 
+use crate::capture::follow::Follower;
 use crate::connector::{
-    Capabilities, CheckReport, Connector, Description, Finding, Level, ReadSpec, Sink, Source, WritePlan, WriteSpec,
+    Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, Finding, InstallPlan, LaneId,
+    Level, ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
 
 /// The brand's name in schemas.
@@ -199,6 +203,10 @@ impl Connector for Sqlite {
     }
 
     async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>> {
+        if let Some(follow) = &spec.follow {
+            let captured = in_place(|| changes::Changes::open(self, follow))?;
+            return Ok(Box::new(Follower::open(captured, at, spec.clone(), follow).await?));
+        }
         let opened = in_place(|| source::snapshot(self.open(Access::Read)?, at, spec.clone()))?;
         Ok(Box::new(opened))
     }
@@ -206,6 +214,37 @@ impl Connector for Sqlite {
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         let opened = in_place(|| sink::Writer::open(self.open(Access::Create)?, spec.clone()))?;
         Ok(Box::new(opened))
+    }
+
+    fn capture(&self) -> Option<&dyn Capture> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Capture for Sqlite {
+    async fn install_plan(&self, tables: &[CaptureTable]) -> Result<InstallPlan> {
+        in_place(|| capture::plan(&self.open(Access::Read)?, tables))
+    }
+
+    async fn install(&self, tables: &[CaptureTable]) -> Result<InstallPlan> {
+        in_place(|| capture::install(&self.open(Access::Write)?, tables))
+    }
+
+    async fn uninstall_plan(&self, lane: Option<&LaneId>) -> Result<Vec<String>> {
+        in_place(|| capture::removal(&self.open(Access::Read)?, lane))
+    }
+
+    async fn uninstall(&self, lane: Option<&LaneId>) -> Result<Vec<String>> {
+        in_place(|| capture::remove(&self.open(Access::Write)?, lane))
+    }
+
+    async fn node(&self) -> Result<Option<String>> {
+        in_place(|| capture::incarnation(&self.open(Access::Read)?))
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>> {
+        in_place(|| capture::backlog(&self.open(Access::Read)?))
     }
 }
 

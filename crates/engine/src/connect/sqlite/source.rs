@@ -20,9 +20,19 @@ use crate::connector::{ReadOrder, ReadSpec};
 
 /// Takes the snapshot now: what is committed later is not part of it.
 pub fn snapshot(conn: Connection, at: Option<Position>, spec: ReadSpec) -> Result<Ahead> {
-    let (_, tables) = snapshot::remaining(at.as_ref(), &spec.tables)?;
+    begin(&conn)?;
+    of_snapshot(conn, at, spec)
+}
+
+/// Begins the transaction that sees one moment.
+pub fn begin(conn: &Connection) -> Result<()> {
     conn.execute_batch("PRAGMA query_only = 1; BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1")
-        .map_err(|e| failed(e, "cannot begin a snapshot"))?;
+        .map_err(|e| failed(e, "cannot begin a snapshot"))
+}
+
+/// Reads the tables within the transaction that [`begin`] began.
+pub fn of_snapshot(conn: Connection, at: Option<Position>, spec: ReadSpec) -> Result<Ahead> {
+    let (_, tables) = snapshot::remaining(at.as_ref(), &spec.tables)?;
     for table in &tables {
         let there = catalog::kind_of(&conn, &table.name.name)?.is_some();
         let now = there.then(|| catalog::structure(&conn, &table.name.name)).transpose()?;

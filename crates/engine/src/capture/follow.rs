@@ -1,0 +1,356 @@
+//! Following a database: its snapshot first, then tick by tick what was captured since. The same for every brand that
+//! captures by triggers; what differs is behind [`Captured`].
+//!
+//! A *tick* is a durable, numbered cut of what was captured: what lies between two ticks is a union of whole
+//! transactions, and a transaction that commits late lies behind a later tick, whatever numbers its rows drew (I14, F16,
+//! F17). The snapshot is taken at a tick too, so that of each table the changes up to that tick are in its rows and the
+//! changes after it are not (F41).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use syncline_model::change::{ChangeBuf, Op, TableBuilder};
+use syncline_model::{ChangeBatch, Error, ErrorKind, Position, Result, TableChanges, TableName};
+
+use crate::connector::{Budget, Follow, Read, ReadSpec, Source};
+
+/// Layout of a position that follows.
+pub const LAYOUT: &str = "follow/1";
+
+/// How often a lane that reads quiet tables of a busy database says at its sink how far it got.
+const QUIET_COMMIT_EVERY: Duration = Duration::from_secs(10);
+
+/// A cut of what was captured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tick {
+    /// Counts up; what it counts is the brand's own.
+    pub number: u64,
+    /// Drawn at random with the tick. A database that was put back to yesterday has other ticks of the same numbers (F91).
+    pub token: String,
+}
+
+/// What one table's changes are read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// The number of its change table. Never used twice: a table whose capture was installed anew has another one, and
+    /// must be loaded again, because nobody knows what happened between.
+    pub log: u64,
+    /// Its rows were read as of this tick; changes up to it are in them.
+    pub at: u64,
+    /// [`Follow::rules`] by which it was loaded.
+    pub rules: u64,
+}
+
+impl Loaded {
+    /// No change table has this number.
+    const AGAIN: Self = Self { log: 0, at: 0, rules: 0 };
+}
+
+/// Changes of several tables, in order over all of them, and whether the range ends with them.
+#[derive(Debug, Default)]
+pub struct Piece {
+    /// By table.
+    pub tables: Vec<TableChanges>,
+    /// Whether nothing of the range is left.
+    pub last: bool,
+}
+
+/// What was captured in one database, as one lane reads it.
+#[async_trait]
+pub trait Captured: Send {
+    /// Drawn at random when capture was installed: another one means that changes in between are unknown.
+    fn incarnation(&self) -> &str;
+
+    /// The number of each table's change table, in the order of the tables asked for.
+    fn logs(&self) -> &[u64];
+
+    /// The newest durable tick, made now if anything was committed after the one before (F114).
+    async fn tick(&mut self) -> Result<Tick>;
+
+    /// Whether that tick is one of this database's, so that nothing after it was removed.
+    async fn holds(&mut self, tick: &Tick) -> Result<bool>;
+
+    /// Keeps all that comes after that tick for the lane, and nothing that every lane has.
+    async fn keep(&mut self, tick: u64) -> Result<()>;
+
+    /// A snapshot of these tables, as of a new tick.
+    async fn snapshot(&mut self, spec: &ReadSpec) -> Result<(Tick, Box<dyn Source>)>;
+
+    /// Begins to read what lies after `after[i]` and up to `upto`, for the i-th of the tables asked for.
+    async fn open(&mut self, after: &[u64], upto: &Tick) -> Result<()>;
+
+    /// The next piece of the open range, of about `bytes_max`.
+    async fn next(&mut self, bytes_max: usize) -> Result<Piece>;
+
+    /// Makes durable what `keep` was told last, which else may wait for the next tick.
+    async fn settle(&mut self) -> Result<()>;
+
+    /// Waits at most that long until something may have been committed; false if nothing was, and then all is settled: an
+    /// idle lane writes nothing.
+    async fn wait(&mut self, wait_max: Duration) -> Result<bool>;
+}
+
+/// How far a lane got, as its position says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// [`Captured::incarnation`].
+    pub capture: String,
+    /// All changes up to here are at the sink.
+    pub tick: Tick,
+    /// The tables that are loaded, by name.
+    pub tables: BTreeMap<String, Loaded>,
+}
+
+impl Place {
+    /// Reads a position.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PositionLost`] if it was written by something else.
+    pub fn parse(position: &Position) -> Result<Self> {
+        let lost = || {
+            Error::new(ErrorKind::PositionLost, "the sink's position was written by another kind of source")
+                .at("layout", position.layout.clone())
+                .hint("`syncline resync JOB` forgets it and loads all tables again")
+        };
+        if position.layout != LAYOUT {
+            return Err(lost());
+        }
+        serde_json::from_str(&position.at).map_err(|_| lost())
+    }
+
+    /// The position of a lane that knows nothing of the source any more, and whose tables are loaded again.
+    #[must_use]
+    pub fn forgotten(tables: impl IntoIterator<Item = TableName>) -> Self {
+        let tables = tables.into_iter().map(|name| (name.to_string(), Loaded::AGAIN)).collect();
+        Self { capture: String::new(), tick: Tick { number: 0, token: String::new() }, tables }
+    }
+
+    /// The same place, with this table to be loaded again.
+    pub fn forget(&mut self, table: &TableName) {
+        self.tables.insert(table.to_string(), Loaded::AGAIN);
+    }
+
+    /// As it is stored.
+    ///
+    /// # Errors
+    /// Never in practice; [`ErrorKind::Bug`].
+    pub fn position(&self) -> Result<Position> {
+        let at = serde_json::to_string(self)
+            .map_err(|e| Error::new(ErrorKind::Bug, "a position cannot be written").caused_by(e))?;
+        Ok(Position::new(LAYOUT, at))
+    }
+}
+
+/// A source that follows.
+pub struct Follower<C> {
+    captured: C,
+    spec: ReadSpec,
+    rules: Vec<u64>,
+    /// Absent before the first snapshot is taken.
+    place: Option<Place>,
+    /// The newest tick that is known.
+    newest: Tick,
+    phase: Phase,
+    /// The tick after which there is nothing to do.
+    until: Option<u64>,
+    last_unit: Instant,
+}
+
+enum Phase {
+    /// Some tables are being loaded, as of that tick. Those in `again` are emptied first: rows may have gone unseen.
+    Loading { from: Box<dyn Source>, at: Tick, again: BTreeSet<TableName> },
+    /// All tables are loaded, and nobody was told yet.
+    Loaded,
+    /// Between two units.
+    Between,
+    /// Within a unit that goes up to the newest tick; whether nothing of it was sent yet.
+    Within { begins: bool },
+}
+
+impl<C: Captured> Follower<C> {
+    /// Continues after `at`, or from a snapshot.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PositionLost`] if what came after `at` is no longer known.
+    pub async fn open(mut captured: C, at: Option<Position>, spec: ReadSpec, follow: &Follow) -> Result<Self> {
+        let mut place = at.as_ref().map(Place::parse).transpose()?;
+        // A table that left the job and comes back has missed changes.
+        let asked: BTreeSet<String> = spec.tables.iter().map(|t| t.name.to_string()).collect();
+        place.iter_mut().for_each(|p| p.tables.retain(|name, _| asked.contains(name)));
+        let known: BTreeSet<String> = place.iter().flat_map(|p| p.tables.keys().cloned()).collect();
+        place = place.filter(|p| !p.capture.is_empty());
+        if let Some(place) = &place {
+            check(&mut captured, place).await?;
+        }
+        // From here on the source keeps what the lane has not read; the snapshot comes after.
+        let newest = captured.tick().await?;
+        captured.keep(place.as_ref().map_or(newest.number, |p| p.tick.number)).await?;
+        let mut follower = Self {
+            until: follow.ends.then_some(newest.number),
+            captured,
+            spec,
+            rules: follow.rules.clone(),
+            place,
+            newest,
+            phase: Phase::Loaded,
+            last_unit: Instant::now(),
+        };
+        follower.load_what_is_missing(&known).await?;
+        Ok(follower)
+    }
+
+    /// Loads the tables of which nothing is known, or not enough; those in `known` were at the sink before.
+    async fn load_what_is_missing(&mut self, known: &BTreeSet<String>) -> Result<()> {
+        let loaded = |name: &TableName| self.place.as_ref().and_then(|p| p.tables.get(&name.to_string()));
+        let is_same = |l: &Loaded, log: u64, rules: u64| l.log == log && l.rules == rules;
+        let tables = self.spec.tables.iter().zip(self.captured.logs().iter().zip(&self.rules));
+        let missing = tables.filter(|(t, (log, rules))| !loaded(&t.name).is_some_and(|l| is_same(l, **log, **rules)));
+        let missing: Vec<_> = missing.map(|(t, _)| t.clone()).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let again = missing.iter().map(|t| t.name.clone()).filter(|name| known.contains(&name.to_string())).collect();
+        let spec = ReadSpec { tables: missing, follow: None, ..self.spec.clone() };
+        let (at, from) = self.captured.snapshot(&spec).await?;
+        self.phase = Phase::Loading { from, at, again };
+        Ok(())
+    }
+
+    /// One batch of a table that is being loaded, with our own position at its end.
+    async fn load(&mut self, budget: Budget) -> Result<Read> {
+        let Phase::Loading { from, at, again } = &mut self.phase else {
+            return Err(Error::new(ErrorKind::Bug, "no table is being loaded"));
+        };
+        let mut batch = match from.read(budget).await? {
+            Read::Batch(batch) => batch,
+            Read::End => {
+                self.phase = Phase::Between;
+                return Ok(Read::Loaded);
+            }
+            other => return Ok(other),
+        };
+        let name = batch.tables.first().map(|t| t.schema().name.clone());
+        let name = name.or_else(|| batch.native.as_ref().map(|n| n.schema.name.clone()));
+        let name = name.ok_or_else(|| Error::new(ErrorKind::Bug, "a snapshot's batch names no table"))?;
+        let mut tables = self.spec.tables.iter().zip(self.captured.logs().iter().zip(&self.rules));
+        let table = tables.find(|(t, _)| t.name == name);
+        let (schema, (log, rules)) = table.ok_or_else(|| Error::new(ErrorKind::Bug, "a table was not asked for"))?;
+        if batch.begins && again.contains(&name) {
+            let mut emptied = TableBuilder::new(schema.clone());
+            emptied.push(ChangeBuf::new(Op::Truncate, Vec::new(), Vec::new()))?;
+            batch.tables.insert(0, emptied.finish()?);
+        }
+        if batch.ends.is_some() {
+            let place = self.place.get_or_insert_with(|| Place {
+                capture: self.captured.incarnation().to_owned(),
+                tick: at.clone(),
+                tables: BTreeMap::new(),
+            });
+            place.tables.insert(name.to_string(), Loaded { log: *log, at: at.number, rules: *rules });
+            batch.ends = Some(place.position()?);
+        }
+        Ok(Read::Batch(batch))
+    }
+
+    /// One batch of changes.
+    async fn changes(&mut self, begins: bool, budget: Budget) -> Result<Option<ChangeBatch>> {
+        let piece = self.captured.next(budget.bytes_max).await?;
+        let is_empty = begins && piece.last && piece.tables.is_empty();
+        self.phase =
+            if piece.last { Phase::Between } else { Phase::Within { begins: begins && piece.tables.is_empty() } };
+        let mut ends = None;
+        if piece.last
+            && let Some(place) = &mut self.place
+        {
+            place.tick = self.newest.clone();
+            ends = Some(place.position()?);
+        }
+        let at_end = self.until.is_some_and(|until| self.newest.number >= until);
+        // The sink need not know at once that there was nothing for it.
+        if is_empty && !at_end && self.last_unit.elapsed() < QUIET_COMMIT_EVERY
+            || ends.is_none() && piece.tables.is_empty()
+        {
+            return Ok(None);
+        }
+        self.last_unit = Instant::now();
+        Ok(Some(ChangeBatch { begins, ends, tables: piece.tables, native: None }))
+    }
+
+    /// Opens the range up to the newest tick, if there is anything new.
+    async fn advance(&mut self, wait_max: Duration) -> Result<bool> {
+        let Some(place) = &self.place else {
+            return Err(Error::new(ErrorKind::Bug, "changes were asked for before the snapshot"));
+        };
+        if self.newest.number <= place.tick.number {
+            if !self.captured.wait(wait_max).await? {
+                return Ok(false);
+            }
+            self.newest = self.captured.tick().await?;
+            if self.newest.number <= place.tick.number {
+                return Ok(false);
+            }
+        }
+        let after = |name: &TableName| place.tables.get(&name.to_string()).map_or(0, |l| l.at).max(place.tick.number);
+        let after: Vec<u64> = self.spec.tables.iter().map(|t| after(&t.name)).collect();
+        self.captured.open(&after, &self.newest).await?;
+        self.phase = Phase::Within { begins: true };
+        Ok(true)
+    }
+}
+
+/// Whether the lane can go on where it was.
+async fn check<C: Captured>(captured: &mut C, place: &Place) -> Result<()> {
+    let lost = |what: &str| {
+        Error::new(ErrorKind::PositionLost, what)
+            .at("tick", place.tick.number.to_string())
+            .hint("`syncline resync JOB` loads the tables again; look at what changed before")
+    };
+    if place.capture != captured.incarnation() {
+        return Err(lost("capture was removed and installed again: changes between are unknown"));
+    }
+    if !captured.holds(&place.tick).await? {
+        return Err(lost("the source no longer knows this lane's tick: it was put back to an earlier state"));
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl<C: Captured> Source for Follower<C> {
+    async fn read(&mut self, budget: Budget) -> Result<Read> {
+        loop {
+            match self.phase {
+                Phase::Loading { .. } => return self.load(budget).await,
+                Phase::Loaded => {
+                    self.phase = Phase::Between;
+                    return Ok(Read::Loaded);
+                }
+                Phase::Within { begins } => {
+                    if let Some(batch) = self.changes(begins, budget).await? {
+                        return Ok(Read::Batch(batch));
+                    }
+                }
+                Phase::Between => {
+                    let done = self.place.as_ref().is_some_and(|p| self.until.is_some_and(|u| p.tick.number >= u));
+                    if done {
+                        return Ok(Read::End);
+                    }
+                    if !self.advance(budget.wait_max).await? {
+                        return Ok(Read::Idle);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn confirm(&mut self, upto: &Position) -> Result<()> {
+        let tick = Place::parse(upto)?.tick.number;
+        self.captured.keep(tick).await?;
+        // Nobody will ask again.
+        if self.until.is_some_and(|until| tick >= until) { self.captured.settle().await } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Lanes that follow: several sinks, tables that come and go, resync, lost positions.
+
+use super::{caught_up, followed, same};
+
+/// A table that joins the job is loaded, the others are left alone; a table whose capture is made anew is loaded again.
+#[test]
+fn a_table_that_changes_its_columns_is_loaded_again() {
+    let folder = followed("CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a'), (2, 'b')");
+    caught_up(&folder);
+    folder.sql("a.db", "DELETE FROM t WHERE id = 2; ALTER TABLE t ADD COLUMN w DEFAULT 'w'; CREATE TABLE new (id INTEGER PRIMARY KEY); INSERT INTO new VALUES (7)");
+    folder.sql("b.db", "ALTER TABLE t ADD COLUMN w");
+    caught_up(&folder);
+    same(&folder, &["t", "new"]);
+}
+
+#[test]
+fn resync_loads_again() {
+    let folder = followed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v); CREATE TABLE u (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1, 'a')",
+    );
+    caught_up(&folder);
+    // Somebody's hand at the sink.
+    folder.sql("b.db", "DELETE FROM t; INSERT INTO t VALUES (9, 'strange'); INSERT INTO u VALUES (9)");
+    folder.sql("a.db", "INSERT INTO t VALUES (2, 'b')");
+    folder.syncline(&["resync", "live", "--table", "t"]).well();
+    caught_up(&folder);
+    same(&folder, &["t"]);
+    assert_eq!(folder.sql("b.db", "SELECT * FROM u"), "9");
+    folder.syncline(&["resync", "live"]).well();
+    caught_up(&folder);
+    same(&folder, &["t", "u"]);
+}
+
+/// F91: a source that was put back to yesterday is noticed; `resync` goes on from there.
+#[test]
+fn a_source_that_was_put_back_is_never_followed_as_if_nothing_happened() {
+    let folder = followed("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
+    caught_up(&folder);
+    folder.sql("a.db", "INSERT INTO t VALUES (1, 'yesterday')");
+    caught_up(&folder);
+    folder.sql(
+        "a.db",
+        "VACUUM INTO 'backup.db'".replace("backup.db", &folder.path("backup.db").to_string_lossy()).as_str(),
+    );
+    folder.sql("a.db", "INSERT INTO t VALUES (2, 'today')");
+    caught_up(&folder);
+    for name in ["a.db-wal", "a.db-shm"] {
+        let _ = std::fs::remove_file(folder.path(name));
+    }
+    std::fs::copy(folder.path("backup.db"), folder.path("a.db")).unwrap();
+    // As many changes as were lost, so that the numbers are the same again.
+    folder.sql("a.db", "INSERT INTO t VALUES (3, 'after the restore')");
+    let refused = folder.syncline(&["run", "live"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.err.contains("put back to an earlier state"), "{}", refused.err);
+    assert_eq!(folder.sql("b.db", "SELECT count(*) FROM t"), "2");
+    folder.syncline(&["resync", "live"]).well();
+    caught_up(&folder);
+    same(&folder, &["t"]);
+}
