@@ -227,10 +227,13 @@ pub fn document(report: &JobReport) -> Value {
                 "sink": lane.name,
                 "done": lane.outcome.is_ok(),
                 "tables": lane.tables,
-                "changes": lane.changes,
                 "deletes_missing": lane.deletes_missing,
             });
             if let Some(fields) = fields.as_object_mut() {
+                // A one-time copy has none.
+                if let Some(changes) = lane.changes {
+                    fields.insert("changes".into(), json!(changes));
+                }
                 match &lane.outcome {
                     Ok(finished) => {
                         let held: serde_json::Map<_, _> =

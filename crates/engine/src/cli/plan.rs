@@ -30,6 +30,10 @@ pub fn show(context: &Context, jobs: &[(Job, Prepared)]) -> Result<Outcome> {
     let mut documents = Vec::new();
     let mut outcome = Outcome::Done;
     for (job, prepared) in jobs {
+        if !prepared.install.statements.is_empty() {
+            out.line(format!("{}: at {}, once, by `syncline install`", job.name, job.from.name));
+            prepared.install.statements.iter().for_each(|s| out.line(format!("  {s};")));
+        }
         for lane in &prepared.lanes {
             out.line(format!("{}: {} → {}", job.name, job.from.name, lane.to.name));
             for mapping in &prepared.mappings {
@@ -62,6 +66,7 @@ pub fn show(context: &Context, jobs: &[(Job, Prepared)]) -> Result<Outcome> {
                     "columns": m.write.columns.iter().map(|c| &*c.name).collect::<Vec<_>>(),
                     "filtered": m.is_filtered(),
                 })).collect::<Vec<_>>(),
+                "install": prepared.install.statements,
                 "statements": lane.plan.statements,
                 "misfits": lane.plan.misfits,
                 "notices": notices,

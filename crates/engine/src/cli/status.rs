@@ -39,7 +39,7 @@ pub async fn status(context: &Context, args: StatusArgs) -> Result<Outcome> {
             // What is only configured need not be there yet.
             Err(e) if e.kind() == ErrorKind::NotFound && !named => {
                 out.line(format!("{}: not there yet", endpoint.name));
-                documents.push(json!({ "connection": endpoint.name, "lanes": [] }));
+                documents.push(json!({ "connection": endpoint.name, "lanes": [], "backlog": [] }));
                 continue;
             }
             other => other?,

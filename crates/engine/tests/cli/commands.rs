@@ -143,14 +143,17 @@ fn help() {
     Usage: syncline [OPTIONS] <COMMAND>
 
     Commands:
-      demo     Two SQLite databases, a copy, edits, a comparison: the whole story, nothing to install
-      copy     Copy tables from one database to others, once
-      compare  Prove that two databases hold the same rows; exit code 3 if they do not
-      run      Run jobs of the configuration file until they are done
-      check    Look at connections and jobs: reach, rights, settings, tables; changes nothing
-      plan     Show every statement that jobs would run at their sinks; changes nothing
-      init     Write a configuration file from live databases
-      status   Show how far each job got, by its sinks' own account
+      demo       Two SQLite databases, a copy, edits, a comparison: the whole story, nothing to install
+      copy       Copy tables from one database to others, once
+      compare    Prove that two databases hold the same rows; exit code 3 if they do not
+      run        Run jobs of the configuration file until they are done, or follow their sources
+      install    Install at the sources what jobs with `capture: trigger` need
+      uninstall  Remove it, all of it
+      resync     Load tables of a job again, from a snapshot
+      check      Look at connections and jobs: reach, rights, settings, tables; changes nothing
+      plan       Show every statement that jobs would run at their sinks; changes nothing
+      init       Write a configuration file from live databases
+      status     Show how far each job got, by its sinks' own account
 
     Options:
       -h, --help     Print help

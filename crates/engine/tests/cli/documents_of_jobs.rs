@@ -192,6 +192,7 @@ fn plan() {
               "filtered": false
             }
           ],
+          "install": [],
           "statements": [
             "CREATE TABLE IF NOT EXISTS syncline_position (job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, layout TEXT, position TEXT, changed_at TEXT NOT NULL)",
             "CREATE TABLE \"customer\" (\"id\" INTEGER, \"name\" TEXT NOT NULL, \"city\" VARCHAR(40), PRIMARY KEY (\"id\"))",
@@ -227,11 +228,13 @@ fn status() {
       "connections": [
         {
           "connection": "laptop",
-          "lanes": []
+          "lanes": [],
+          "backlog": []
         },
         {
           "connection": "shop",
-          "lanes": []
+          "lanes": [],
+          "backlog": []
         }
       ]
     }
@@ -254,7 +257,8 @@ fn status() {
               },
               "changed_at": "[moment]"
             }
-          ]
+          ],
+          "backlog": []
         }
       ]
     }
