@@ -109,14 +109,14 @@ pub async fn carry(context: &Context, job: &Job, prepared: Prepared) -> Result<J
     prepared.refuse_misfits()?;
     let progress = Progress::new(&prepared);
     let shown = progress::show(context.out, &progress);
-    let report = run_lanes(job, prepared, &progress, stop_signal()).await;
+    let report = run_lanes(job, prepared, &progress, context.stopped()).await;
     drop(shown);
     Ok(report)
 }
 
 /// Ends when somebody asks for the end; heard from the call on, not only from the first poll.
 #[cfg(unix)]
-fn stop_signal() -> impl Future<Output = ()> {
+pub fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut heard = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
     async move {
@@ -131,7 +131,7 @@ fn stop_signal() -> impl Future<Output = ()> {
 }
 
 #[cfg(not(unix))]
-async fn stop_signal() {
+pub async fn stop_signal() {
     let _ = tokio::signal::ctrl_c().await;
 }
 

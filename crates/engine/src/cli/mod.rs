@@ -23,6 +23,7 @@ use clap::{Args, Parser, Subcommand};
 use syncline_model::mapping::Rule;
 use syncline_model::pattern::{Pattern, Selection};
 use syncline_model::{Error, ErrorKind, Result};
+use tokio::sync::watch;
 
 use crate::config::{self, DEFAULT_FILE, Plan};
 use crate::job::Endpoint;
@@ -54,7 +55,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Two SQLite databases, a copy, edits, a comparison: the whole story, nothing to install
+    /// Two SQLite databases kept in step while one of them changes: the whole story, nothing to install
     Demo,
     /// Copy tables from one database to others, once
     Copy(copy::CopyArgs),
@@ -148,6 +149,8 @@ impl Outcome {
 struct Context {
     out: Output,
     config: Option<PathBuf>,
+    /// Becomes true when a job that follows shall end, besides the signals that end it: the demo's way.
+    stop: Option<watch::Receiver<bool>>,
 }
 
 impl Context {
@@ -165,6 +168,27 @@ impl Context {
         config::load(self.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE)))
     }
 
+    /// Ends when somebody asks for the end of what runs.
+    fn stopped(&self) -> impl Future<Output = ()> + use<> {
+        let signal = copy::stop_signal();
+        let stop = self.stop.clone();
+        async move {
+            let asked = async {
+                if let Some(mut stop) = stop
+                    && stop.wait_for(|stop| *stop).await.is_ok()
+                {
+                    return;
+                }
+                // Nobody but a signal can ask.
+                std::future::pending().await
+            };
+            tokio::select! {
+                () = signal => {}
+                () = asked => {}
+            }
+        }
+    }
+
     /// The database that a word on the command line means.
     fn endpoint(&self, plan: Option<&Plan>, word: &str) -> Result<Endpoint> {
         let mut spec = config::name_or_url(plan, word)?;
@@ -180,7 +204,7 @@ impl Context {
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|e| usage(&e));
     start_tracing(cli.verbose);
-    let context = Context { out: Output::new(cli.json, cli.quiet), config: cli.config };
+    let context = Context { out: Output::new(cli.json, cli.quiet), config: cli.config, stop: None };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::output::{Output, grouped};
+use super::output::{Output, counted, grouped};
 use crate::job::Progress;
-use crate::job::report::{TableProgress, TableState};
+use crate::job::report::{ChangesProgress, TableProgress, TableState};
 
 const REDRAW: Duration = Duration::from_millis(100);
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
@@ -42,6 +42,16 @@ async fn moving(progress: &Progress) {
     loop {
         tokio::time::sleep(REDRAW).await;
         for lane in progress.lanes() {
+            if let Some(carried) = lane.changes() {
+                let name = format!("{} follows", lane.name());
+                let bar = shown.entry(name).or_insert_with_key(|name| {
+                    let style = ProgressStyle::with_template("{prefix}  {spinner} {msg}");
+                    let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+                    bars.add(ProgressBar::new_spinner().with_style(style).with_prefix(name.clone()))
+                });
+                bar.set_message(lane.waits_for().map_or_else(|| follows(carried), |why| format!("waits: {why}")));
+                bar.tick();
+            }
             for table in lane.tables() {
                 let name = label(lane.name(), &table, several);
                 if table.state != TableState::Running {
@@ -69,11 +79,24 @@ fn bar(name: &str, table: &TableProgress) -> ProgressBar {
     bar.with_style(style).with_prefix(name.to_owned())
 }
 
+/// What a lane that follows has done.
+fn follows(carried: ChangesProgress) -> String {
+    let lag = carried.lag_s.map_or_else(String::new, |s| format!(", the last one {s:.1} s after it was made"));
+    format!("{} carried{lag}", counted(carried.changes, "change"))
+}
+
 async fn plain(out: Output, progress: &Progress) {
     let several = progress.lanes().len() > 1;
+    let mut told: HashMap<String, u64> = HashMap::new();
     loop {
         tokio::time::sleep(PLAIN_EVERY).await;
         for lane in progress.lanes() {
+            // A quiet lane says nothing.
+            if let Some(carried) = lane.changes()
+                && told.insert(lane.name().to_owned(), carried.changes) != Some(carried.changes)
+            {
+                out.aside(format!("{} follows: {}", lane.name(), follows(carried)));
+            }
             for table in lane.tables().iter().filter(|t| t.state == TableState::Running) {
                 let name = label(lane.name(), table, several);
                 out.aside(format!("{name}: {} rows, {}", grouped(table.rows), speed(table)));

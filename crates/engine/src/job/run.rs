@@ -62,11 +62,22 @@ pub async fn run(
             progress.unit_begun(&batch);
             reached(Step::UnitBegun);
         }
-        let (written, ahead) = tokio::join!(sink.write(&batch), source.read(budget));
+        // A commit does not wait for a change that may never come.
+        let reads_ahead = finished.is_none() || batch.ends.is_none();
+        let (written, ahead) = match reads_ahead {
+            true => {
+                let (written, ahead) = tokio::join!(sink.write(&batch), source.read(budget));
+                (written, Some(ahead))
+            }
+            false => (sink.write(&batch).await, None),
+        };
         progress.written(&batch, written?);
         reached(Step::BatchWritten);
         commit(source, sink, &batch, progress).await?;
-        next = ahead;
+        next = match ahead {
+            Some(ahead) => ahead,
+            None => source.read(budget).await,
+        };
     }
     let finished = match finished {
         Some(finished) => finished,

@@ -143,7 +143,7 @@ fn help() {
     Usage: syncline [OPTIONS] <COMMAND>
 
     Commands:
-      demo       Two SQLite databases, a copy, edits, a comparison: the whole story, nothing to install
+      demo       Two SQLite databases kept in step while one of them changes: the whole story, nothing to install
       copy       Copy tables from one database to others, once
       compare    Prove that two databases hold the same rows; exit code 3 if they do not
       run        Run jobs of the configuration file until they are done, or follow their sources
