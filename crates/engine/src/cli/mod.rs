@@ -55,7 +55,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Two SQLite databases kept in step while one of them changes: the whole story, nothing to install
+    /// Two SQLite databases kept in step: the whole story, nothing to install
     Demo,
     /// Copy tables from one database to others, once
     Copy(copy::CopyArgs),
