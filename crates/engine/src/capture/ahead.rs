@@ -1,4 +1,8 @@
 //! Reading ahead: a snapshot is read in a task or thread of its own, one batch ahead of whoever asks for it.
+//!
+//! Several connections may read one unit side by side, each with a clone of the [`Feed`]. In memory are then one batch that
+//! waits and one per connection, however large the unit is (I13). Who reads so hands over an empty batch that begins the
+//! unit before the clones read, and an empty one that ends it after all of them are done.
 
 use std::time::Duration;
 
@@ -23,7 +27,15 @@ pub struct Ahead {
 pub struct Feed {
     batches: mpsc::Sender<Result<ChangeBatch>>,
     budget: watch::Receiver<usize>,
-    started: oneshot::Receiver<()>,
+    /// Nothing in a clone: it is made after the start.
+    started: Option<oneshot::Receiver<()>>,
+}
+
+impl Clone for Feed {
+    /// One more end for the same unit, to be made after [`Feed::started`].
+    fn clone(&self) -> Self {
+        Self { batches: self.batches.clone(), budget: self.budget.clone(), started: None }
+    }
 }
 
 /// Both ends.
@@ -33,19 +45,21 @@ pub fn ahead(units: usize) -> (Ahead, Feed) {
     let (budget, budget_now) = watch::channel(0);
     let (starts, started) = oneshot::channel();
     let asked = Ahead { batches, budget, starts: Some(starts), units_left: units };
-    (asked, Feed { batches: to_reader, budget: budget_now, started })
+    (asked, Feed { batches: to_reader, budget: budget_now, started: Some(started) })
 }
 
 impl Feed {
     /// Waits for the first `read`; false if there will be none.
     pub async fn started(&mut self) -> bool {
-        (&mut self.started).await.is_ok()
+        match &mut self.started {
+            Some(started) => started.await.is_ok(),
+            None => true,
+        }
     }
 
     /// As [`Feed::started`], on a thread that may block. The other methods of such a thread are the blocking ones too.
     pub fn started_blocking(&mut self) -> bool {
-        let (_, unused) = oneshot::channel();
-        std::mem::replace(&mut self.started, unused).blocking_recv().is_ok()
+        self.started.take().is_none_or(|started| started.blocking_recv().is_ok())
     }
 
     /// Bytes at which a batch is full, by the latest `read`.

@@ -67,3 +67,34 @@ async fn a_feed_that_nobody_reads_ends() {
     assert!(!feed.started().await);
     assert!(!feed.send(Ok(ChangeBatch::default())).await);
 }
+
+/// However many connections read, no more waits in memory than one batch each and one that all share (I13).
+#[tokio::test]
+async fn clones_feed_one_unit_and_wait_for_whoever_reads() {
+    let (mut asked, mut feed) = ahead(1);
+    let fed = tokio::spawn(async move {
+        assert!(feed.started().await);
+        assert!(feed.send(Ok(ChangeBatch { begins: true, ..ChangeBatch::default() })).await);
+        let each = (0..3).map(|_| {
+            let one = feed.clone();
+            async move {
+                assert_eq!(one.bytes_max(), 77);
+                for _ in 0..4 {
+                    assert!(one.send(Ok(ChangeBatch::default())).await);
+                }
+            }
+        });
+        futures_util::future::join_all(each).await;
+        let ends = Some(Position::new("snapshot/1", "a"));
+        assert!(feed.send(Ok(ChangeBatch { ends, ..ChangeBatch::default() })).await);
+    });
+    let budget = Budget { bytes_max: 77, ..Budget::default() };
+    let mut batches = 0;
+    while let Read::Batch(batch) = asked.read(budget).await.unwrap() {
+        assert_eq!((batch.begins, batch.ends.is_some()), (batches == 0, batches == 13));
+        assert!(asked.batches.len() <= 1);
+        batches += 1;
+    }
+    assert_eq!(batches, 14);
+    fed.await.unwrap();
+}
