@@ -4,4 +4,5 @@ mod bad_input;
 mod copies;
 mod faults;
 mod replace;
+mod several;
 mod values;

@@ -68,7 +68,7 @@ impl Feed {
         (*self.budget.borrow()).max(1)
     }
 
-    /// Hands a batch over, or an error, after which nothing may follow; false if nobody wants more.
+    /// Hands a batch over, or an error, which is the last that the other end takes; false if nobody wants more.
     pub async fn send(&self, batch: Result<ChangeBatch>) -> bool {
         self.batches.send(batch).await.is_ok()
     }
@@ -92,7 +92,14 @@ impl Source for Ahead {
         match tokio::time::timeout(budget.wait_max.max(Duration::from_millis(1)), self.batches.recv()).await {
             Err(_) => Ok(Read::Idle),
             Ok(Some(batch)) => {
-                let batch = batch?;
+                let batch = match batch {
+                    Ok(batch) => batch,
+                    Err(e) => {
+                        // Nothing follows an error, whoever else still feeds: all of them learn that nobody listens.
+                        (_, self.batches) = mpsc::channel(1);
+                        return Err(e);
+                    }
+                };
                 self.units_left -= usize::from(batch.ends.is_some());
                 Ok(Read::Batch(batch))
             }

@@ -33,6 +33,19 @@ async fn an_error_is_never_followed_by_an_end() {
     }
 }
 
+/// One of several connections fails; what the others have read is not taken for the rest of the unit.
+#[tokio::test]
+async fn nothing_follows_an_error_whoever_else_feeds() {
+    let (to_reader, batches) = mpsc::channel(3);
+    to_reader.try_send(Err(Error::new(ErrorKind::Busy, "locked"))).unwrap();
+    let ends = Some(Position::new("snapshot/1", "a"));
+    to_reader.try_send(Ok(ChangeBatch { begins: true, ends, ..ChangeBatch::default() })).unwrap();
+    let mut snapshot = Ahead { batches, budget: watch::channel(0).0, starts: None, units_left: 1 };
+    assert_eq!(kind(&mut snapshot).await, Err(ErrorKind::Busy));
+    assert!(to_reader.is_closed());
+    assert_eq!(kind(&mut snapshot).await, Err(ErrorKind::Unreachable));
+}
+
 #[tokio::test]
 async fn a_reader_that_went_away_is_never_an_end() {
     let ended = ChangeBatch { begins: true, ends: Some(Position::new("snapshot/1", "a")), ..ChangeBatch::default() };

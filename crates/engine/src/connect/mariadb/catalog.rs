@@ -31,6 +31,8 @@ pub struct Found {
     pub unique: Vec<Vec<String>>,
     /// The names of all its indexes.
     pub index_names: Vec<String>,
+    /// Bytes of its rows, roughly.
+    pub bytes: u64,
 }
 
 /// The tables that `wanted` selects, by name.
@@ -126,8 +128,9 @@ fn condition(column: &str, database: &str, names: &[&TableName]) -> (String, Vec
 async fn of_database(session: &mut Session, database: &str, names: &[&TableName]) -> Result<Vec<(TableName, Found)>> {
     let (which, values) = condition("TABLE", database, names);
     let mut found: HashMap<String, Found> = HashMap::new();
-    let sql =
-        format!("SELECT TABLE_NAME, ENGINE, CREATE_OPTIONS, TABLE_TYPE FROM information_schema.TABLES WHERE {which}");
+    let sql = format!(
+        "SELECT TABLE_NAME, ENGINE, CREATE_OPTIONS, TABLE_TYPE, DATA_LENGTH FROM information_schema.TABLES WHERE {which}"
+    );
     for row in session.rows_with(&sql, values.clone()).await? {
         let name = text(&row, 0);
         let Some(asked) = names.iter().find(|n| *n.name == *name) else { continue };
@@ -144,7 +147,14 @@ async fn of_database(session: &mut Session, database: &str, names: &[&TableName]
         }
         found.insert(
             name,
-            Found { schema, engine: text(&row, 1), odd_unique: false, unique: Vec::new(), index_names: Vec::new() },
+            Found {
+                schema,
+                engine: text(&row, 1),
+                odd_unique: false,
+                unique: Vec::new(),
+                index_names: Vec::new(),
+                bytes: text(&row, 4).parse().unwrap_or(0),
+            },
         );
     }
     if found.is_empty() {

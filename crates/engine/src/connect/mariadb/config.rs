@@ -13,7 +13,10 @@ use crate::config::{ConnectionSpec, NetworkUrl, Secret};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The settings that a URL may carry after `?`.
-const KEYS: &[&str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket", "connect_timeout"];
+const KEYS: &[&str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket", "connect_timeout", "connections"];
+
+/// Most connections that read one table.
+const CONNECTIONS_MAX: usize = 16;
 
 /// What protects the connection on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,8 @@ pub struct Settings {
     identity: Option<(PathBuf, PathBuf)>,
     /// Longest wait for a new connection.
     pub connect_timeout: Duration,
+    /// How many connections read a large table.
+    pub connections: usize,
 }
 
 impl Settings {
@@ -110,6 +115,11 @@ impl Settings {
                 _ => return Err(wrong("connect_timeout is a number of seconds from 1 to 3600".into())),
             },
         };
+        let connections = match options.take("connections").map(|text| text.parse()) {
+            None => 1,
+            Some(Ok(n @ 1..=CONNECTIONS_MAX)) => n,
+            Some(_) => return Err(wrong(format!("connections is a number from 1 to {CONNECTIONS_MAX}"))),
+        };
         let from_option_file = options.take("password").map(Secret::new);
         let user = url.user.clone().or_else(|| options.take("user"));
         Ok(Self {
@@ -127,6 +137,7 @@ impl Settings {
             ca: options.take("ssl-ca").map(PathBuf::from),
             identity,
             connect_timeout,
+            connections,
         })
     }
 

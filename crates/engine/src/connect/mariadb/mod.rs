@@ -92,7 +92,7 @@ impl Connector for Mariadb {
     }
 
     async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>> {
-        Ok(Box::new(source::snapshot(self.open().await?, at, spec.clone()).await?))
+        Ok(Box::new(source::snapshot(&self.settings, at, spec.clone()).await?))
     }
 
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
