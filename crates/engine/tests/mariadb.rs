@@ -3,6 +3,7 @@
 mod bad_input;
 mod copies;
 mod faults;
+mod odd;
 mod replace;
 mod several;
 mod values;

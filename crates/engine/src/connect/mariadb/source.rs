@@ -3,6 +3,7 @@
 //! A task of its own owns the connection and stays one batch ahead of whoever reads. Where several connections are wanted,
 //! they open their views at one moment ([`moment`]) and read a large table side by side, in ranges of its key ([`ranges`]).
 
+mod hidden;
 mod moment;
 mod ranges;
 
@@ -85,9 +86,10 @@ impl Reader {
     async fn tables(&mut self, tables: Vec<Arc<TableSchema>>) {
         for table in tables {
             let column = self.large.get(&table.name).filter(|_| self.sessions.len() > 1).cloned();
-            let read = match column {
-                Some(column) => self.in_ranges(&table, column).await,
-                None => self.whole(&table).await,
+            let read = match (self.tell_apart(&table).await, column) {
+                (Err(e), _) => Err(e),
+                (Ok(()), Some(column)) => self.in_ranges(&table, column).await,
+                (Ok(()), None) => self.whole(&table).await,
             };
             match read {
                 Ok(true) => {}
@@ -98,6 +100,10 @@ impl Reader {
                 }
             }
         }
+    }
+
+    async fn tell_apart(&mut self, table: &TableSchema) -> Result<()> {
+        hidden::refuse(self.sessions.first_mut().ok_or_else(no_connection)?, table).await
     }
 
     /// Reads one table as one unit; false if nobody listens any more.
@@ -255,6 +261,8 @@ fn sorted(column: &Column) -> String {
         LogicalType::Enum { .. } | LogicalType::Uuid | LogicalType::Other => {
             format!("CAST(CONVERT({name} USING utf8mb4) AS BINARY)")
         }
+        // Beyond a day a time is a text, and sorts among the others by its text.
+        LogicalType::Time => format!("CAST(CAST({name} AS CHAR) AS BINARY)"),
         _ => name,
     }
 }

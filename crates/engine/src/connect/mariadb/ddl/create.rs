@@ -57,6 +57,12 @@ pub fn create_table(table: &TableSchema, server: &Server) -> Result<Created, Vec
         if counts && !part.contains("AUTO_INCREMENT") {
             part.push_str(" AUTO_INCREMENT");
         }
+        if column.numbered && !counts {
+            notices.push(format!(
+                "the counter of column {} is not created: it is not the first column of the key, or no whole number",
+                column.name
+            ));
+        }
         if same_brand
             && !counts
             && let Some(default) = &column.default

@@ -260,6 +260,12 @@ impl Place {
             (Kind::Decimal { .. }, _) => self.decimal(cell, out)?,
             (Kind::Date | Kind::Moment(_) | Kind::Time(_), _) => self.moment(cell, out)?,
             (Kind::Enum(labels), Cell::Text(v)) => {
+                if v.is_empty() && !labels.iter().any(String::is_empty) {
+                    return Err(
+                        "an enum's empty value, which a server without strict mode keeps for what was none of the \
+                                labels, can only be read",
+                    );
+                }
                 if !labels.iter().any(|l| l == v) {
                     return Err("it is none of the column's labels");
                 }
