@@ -6,9 +6,10 @@ use mysql_async::Value;
 use syncline_model::{Cell, Error, ErrorKind, Op, Result, TableChanges, TableSchema};
 
 use super::catalog::Found;
+use super::load::{self, Load};
 use super::session::Session;
 use super::types::{Native, Place};
-use super::{load, name_of, quoted, stage};
+use super::{name_of, quoted, stage};
 use crate::connector::WriteReport;
 
 /// MariaDB allows a null in a unique index; a copy could only double such a row.
@@ -150,7 +151,7 @@ impl TableSink {
     pub async fn open_for_write<'a>(&'a mut self, session: &'a mut Session) -> Result<Open<'a>> {
         if self.held_rows.is_none() {
             let rows = session.rows(&format!("SELECT 1 FROM {} LIMIT 1", name_of(&self.schema.name))).await;
-            self.held_rows = Some(!rows.map_err(|e| e.at("table", self.schema.name.to_string()))?.is_empty());
+            self.held_rows = Some(!rows.map_err(|e| self.named(e))?.is_empty());
             self.asked_in_unit = true;
         }
         Ok(Open { table: self, session })
@@ -168,7 +169,7 @@ impl TableSink {
                 stage::pour(session, &self.stage, &name_of(&self.schema.name), &columns, self.other_unique).await;
             poured.map_err(|e| {
                 let hint = "a row that only the sink has stands in the way; mode truncate replaces the table";
-                let error = e.at("table", self.schema.name.to_string());
+                let error = self.named(e);
                 if error.kind() == ErrorKind::Constraint { error.hint(hint) } else { error }
             })?;
             stage::close(session, &self.stage).await?;
@@ -188,6 +189,11 @@ impl TableSink {
         )
     }
 
+    /// The error with the table's name.
+    pub fn named(&self, error: Error) -> Error {
+        error.at("table", self.schema.name.to_string())
+    }
+
     fn at_row(&self, error: Error) -> Error {
         error.at("row", format!("{} as read", self.rows))
     }
@@ -203,7 +209,7 @@ impl TableSink {
         {
             return self.refuse(target, "it is no JSON to MariaDB", Cell::Text(""));
         }
-        self.at_row(e.at("table", self.schema.name.to_string()))
+        self.at_row(self.named(e))
     }
 
     /// Whether the cell may stand in the key.
@@ -232,12 +238,12 @@ impl Open<'_> {
                     let columns: Vec<_> = self.table.written.iter().map(|t| t.name.clone()).collect();
                     let key: Vec<_> = self.table.schema.key_columns().map(|c| quoted(&c.name)).collect();
                     let opened = stage::open(self.session, &self.table.stage, &table, &columns, &key).await;
-                    opened.map_err(|e| e.at("table", self.table.schema.name.to_string()))?;
+                    opened.map_err(|e| self.table.named(e))?;
                     self.table.staged = true;
                 }
                 let into = if self.table.staged { quoted(&self.table.stage) } else { table };
                 let columns: Vec<Target> = self.table.written.clone();
-                load::rows(self.session, self.table, &into, &columns, changes, rows).await?;
+                self.load(&into, &columns, changes, rows).await?;
             }
             Op::Insert => self.insert(&table, changes, rows).await?,
             Op::Update | Op::Key => {
@@ -261,12 +267,16 @@ impl Open<'_> {
                     stage::close(self.session, &self.table.stage).await?;
                 }
                 let gone = self.session.run_with(&format!("DELETE FROM {table}"), Vec::new()).await;
-                gone.map_err(|e| e.at("table", self.table.schema.name.to_string()))?;
+                gone.map_err(|e| self.table.named(e))?;
                 (self.table.held_rows, self.table.asked_in_unit) = (Some(false), true);
             }
         }
         report.rows += rows.len() as u64;
         Ok(())
+    }
+
+    async fn load(&mut self, into: &str, columns: &[Target], changes: &TableChanges, rows: &[usize]) -> Result<()> {
+        Load { session: self.session, table: self.table, into, columns, changes, rows }.run().await
     }
 
     /// A column that a change does not carry is left to the sink's default (F77); a key's column must be carried.
@@ -283,7 +293,7 @@ impl Open<'_> {
             let end = end.unwrap_or(rows.len());
             let columns: Vec<Target> = targets.iter().filter(|t| same.contains(&t.column)).cloned().collect();
             let part = rows.get(start..end).unwrap_or_default();
-            load::rows(self.session, self.table, into, &columns, changes, part).await?;
+            self.load(into, &columns, changes, part).await?;
             start = end;
         }
         Ok(())

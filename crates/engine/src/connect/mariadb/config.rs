@@ -9,8 +9,8 @@ use syncline_model::{Error, ErrorKind, Result};
 
 use crate::config::{ConnectionSpec, NetworkUrl, Secret};
 
-/// How long a server may take to answer a new connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many seconds a server may take to answer a new connection.
+const CONNECT_SECONDS: usize = 10;
 
 /// The settings that a URL may carry after `?`.
 const KEYS: &[&str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket", "connect_timeout", "connections"];
@@ -108,18 +108,14 @@ impl Settings {
             (None, None) => None,
             _ => return Err(wrong("ssl-cert and ssl-key belong together".into())),
         };
-        let connect_timeout = match options.take("connect_timeout") {
-            None => CONNECT_TIMEOUT,
-            Some(text) => match text.parse() {
-                Ok(seconds @ 1..=3600) => Duration::from_secs(seconds),
-                _ => return Err(wrong("connect_timeout is a number of seconds from 1 to 3600".into())),
-            },
+        let number = |text: Option<String>, otherwise: usize, what: &str, max: usize| match text.map(|t| t.parse()) {
+            None => Ok(otherwise),
+            Some(Ok(n)) if (1..=max).contains(&n) => Ok(n),
+            Some(_) => Err(wrong(format!("{what} from 1 to {max}"))),
         };
-        let connections = match options.take("connections").map(|text| text.parse()) {
-            None => 1,
-            Some(Ok(n @ 1..=CONNECTIONS_MAX)) => n,
-            Some(_) => return Err(wrong(format!("connections is a number from 1 to {CONNECTIONS_MAX}"))),
-        };
+        let seconds =
+            number(options.take("connect_timeout"), CONNECT_SECONDS, "connect_timeout is a number of seconds", 3600)?;
+        let connections = number(options.take("connections"), 1, "connections is a number", CONNECTIONS_MAX)?;
         let from_option_file = options.take("password").map(Secret::new);
         let user = url.user.clone().or_else(|| options.take("user"));
         Ok(Self {
@@ -136,7 +132,7 @@ impl Settings {
             tls,
             ca: options.take("ssl-ca").map(PathBuf::from),
             identity,
-            connect_timeout,
+            connect_timeout: Duration::from_secs(seconds as u64),
             connections,
         })
     }

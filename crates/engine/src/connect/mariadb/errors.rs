@@ -10,13 +10,9 @@ use syncline_model::{Error, ErrorKind};
 pub fn failed(e: Driver, what: &str) -> Error {
     match e {
         Driver::Server(e) => refused(&e, what),
-        Driver::Io(IoError::Tls(e)) => {
-            let error = Error::new(ErrorKind::Denied, "the encrypted connection was refused").caused_by(e.to_string());
-            error.hint("name the authority of the server's certificate with `ssl-ca=FILE`, or another `ssl-mode`")
-        }
+        Driver::Io(IoError::Tls(e)) => untrusted("the encrypted connection was refused", e.to_string()),
         Driver::Io(IoError::Io(e)) if is_certificate(&e) => {
-            let error = Error::new(ErrorKind::Denied, "the server's certificate was refused").caused_by(e.to_string());
-            error.hint("name the authority of the server's certificate with `ssl-ca=FILE`, or another `ssl-mode`")
+            untrusted("the server's certificate was refused", e.to_string())
         }
         Driver::Io(IoError::Io(e)) => Error::new(ErrorKind::Unreachable, what).caused_by(e),
         Driver::Driver(DriverError::NoClientSslFlagFromServer) => {
@@ -44,6 +40,12 @@ pub fn failed(e: Driver, what: &str) -> Error {
         // The rest may quote values.
         _ => Error::new(ErrorKind::Bug, what).caused_by("the driver refused the call"),
     }
+}
+
+fn untrusted(what: &str, why: String) -> Error {
+    Error::new(ErrorKind::Denied, what)
+        .caused_by(why)
+        .hint("name the authority of the server's certificate with `ssl-ca=FILE`, or another `ssl-mode`")
 }
 
 fn is_certificate(e: &std::io::Error) -> bool {

@@ -29,74 +29,135 @@ const VALUES_MAX: usize = 60_000;
 /// Most bytes of one statement of many rows, if the server takes that much.
 const STATEMENT_BYTES: usize = 1 << 20;
 
-/// Inserts these rows of a batch. A refusal names the row.
-pub async fn rows(
-    session: &mut Session,
-    table: &mut TableSink,
-    into: &str,
-    columns: &[Target],
-    changes: &TableChanges,
-    rows: &[usize],
-) -> Result<()> {
-    if rows.len() < LOAD_ROWS_MIN || columns.is_empty() {
-        return one_by_one(session, table, into, columns, changes, rows).await;
-    }
-    let before = table.rows;
-    session.run("SAVEPOINT syncline_load").await?;
-    let whole = match session.server.is_on("local_infile") {
-        true => load(session, table, into, columns, changes, rows).await?,
-        false => in_statements(session, table, into, columns, changes, rows).await?,
-    };
-    if whole {
-        return session.run("RELEASE SAVEPOINT syncline_load").await;
-    }
-    session.run("ROLLBACK TO SAVEPOINT syncline_load").await?;
-    table.rows = before;
-    one_by_one(session, table, into, columns, changes, rows).await?;
-    // Every row alone is fine, so the server means something that we do not know.
-    Err(Error::new(ErrorKind::Bug, "the server took the rows one by one and not together")
-        .at("table", table.schema().name.to_string()))
+/// Rows of a batch on their way into a table.
+pub struct Load<'a> {
+    /// The unit's connection.
+    pub session: &'a mut Session,
+    /// Whose rows they are; counts them.
+    pub table: &'a mut TableSink,
+    /// Where they go, ready for use in SQL: the table, or its stage.
+    pub into: &'a str,
+    /// The columns that are written.
+    pub columns: &'a [Target],
+    /// The batch.
+    pub changes: &'a TableChanges,
+    /// Which of its rows.
+    pub rows: &'a [usize],
 }
 
-/// Whether all rows were stored as they are.
-async fn load(
-    session: &mut Session,
-    table: &mut TableSink,
-    into: &str,
-    columns: &[Target],
-    changes: &TableChanges,
-    rows: &[usize],
-) -> Result<bool> {
-    let limit = session.server.packet_bytes_max();
-    let refusal = Arc::new(Mutex::new(None));
-    let text = Text {
-        changes: changes.clone(),
-        rows: rows.to_vec(),
-        next: 0,
-        columns: columns.to_vec(),
-        limit,
-        value: Vec::new(),
-        refusal: refusal.clone(),
-    };
-    // The guard of LOAD DATA LOCAL: the server gets exactly these bytes, for exactly this statement, and never a file.
-    session.conn().set_infile_handler(async move { Ok(stream::iter(text).boxed()) });
-    let answered = session.conn().query_drop(statement(into, columns)).await;
-    if let Some((row, why)) = refusal.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        table.rows += row as u64 + 1;
-        return Err(match (why, rows.get(row)) {
-            (Why::Value(target, reason), Some(row)) => table.refuse(&target, reason, changes.cell(*row, target.column)),
-            _ => too_large(table, limit),
-        });
+impl Load<'_> {
+    /// Inserts them. A refusal names the row.
+    pub async fn run(mut self) -> Result<()> {
+        if self.rows.len() < LOAD_ROWS_MIN || self.columns.is_empty() {
+            return self.one_by_one().await;
+        }
+        let before = self.table.rows;
+        self.session.run("SAVEPOINT syncline_load").await?;
+        let whole = match self.session.server.is_on("local_infile") {
+            true => self.as_file().await?,
+            false => self.in_statements().await?,
+        };
+        if whole {
+            return self.session.run("RELEASE SAVEPOINT syncline_load").await;
+        }
+        self.session.run("ROLLBACK TO SAVEPOINT syncline_load").await?;
+        self.table.rows = before;
+        self.one_by_one().await?;
+        // Every row alone is fine, so the server means something that we do not know.
+        Err(self.table.named(Error::new(ErrorKind::Bug, "the server took the rows one by one and not together")))
     }
-    table.rows += rows.len() as u64;
-    match answered {
-        Ok(()) => {}
-        // One by one it will be said which row it is.
-        Err(mysql_async::Error::Server(e)) if is_of_rows(refused(&e, "").kind()) => return Ok(false),
-        Err(e) => return Err(failed(e, "the server refused the rows").at("table", table.schema().name.to_string())),
+
+    /// Whether all rows were stored as they are.
+    async fn as_file(&mut self) -> Result<bool> {
+        let limit = self.session.server.packet_bytes_max();
+        let refusal = Arc::new(Mutex::new(None));
+        let text = Text {
+            changes: self.changes.clone(),
+            rows: self.rows.to_vec(),
+            next: 0,
+            columns: self.columns.to_vec(),
+            limit,
+            value: Vec::new(),
+            refusal: refusal.clone(),
+        };
+        // The guard of LOAD DATA LOCAL: the server gets exactly these bytes, for exactly this statement, and never a file.
+        self.session.conn().set_infile_handler(async move { Ok(stream::iter(text).boxed()) });
+        let answered = self.session.conn().query_drop(statement(self.into, self.columns)).await;
+        if let Some((row, why)) = refusal.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.table.rows += row as u64 + 1;
+            return Err(match (why, self.rows.get(row)) {
+                (Why::Value(target, reason), Some(row)) => {
+                    self.table.refuse(&target, reason, self.changes.cell(*row, target.column))
+                }
+                _ => too_large(self.table, limit),
+            });
+        }
+        self.table.rows += self.rows.len() as u64;
+        match answered {
+            Ok(()) => {}
+            // One by one it will be said which row it is.
+            Err(mysql_async::Error::Server(e)) if is_of_rows(refused(&e, "").kind()) => return Ok(false),
+            Err(e) => return Err(self.table.named(failed(e, "the server refused the rows"))),
+        }
+        let conn = self.session.conn();
+        Ok(conn.affected_rows() == self.rows.len() as u64 && conn.get_warnings() == 0)
     }
-    let conn = session.conn();
-    Ok(conn.affected_rows() == rows.len() as u64 && conn.get_warnings() == 0)
+
+    /// Whether all rows were stored as they are.
+    async fn in_statements(&mut self) -> Result<bool> {
+        let rows_max = (VALUES_MAX / self.columns.len()).clamp(1, 500);
+        let bytes_max = STATEMENT_BYTES.min(self.session.server.packet_bytes_max() / 2);
+        let (mut values, mut count, mut bytes) = (Vec::new(), 0, 0);
+        for (i, &row) in self.rows.iter().enumerate() {
+            self.table.rows += 1;
+            bytes += self.bind(row, &mut values)?;
+            count += 1;
+            if count == rows_max || bytes >= bytes_max || i + 1 == self.rows.len() {
+                match self.session.run_with(&self.insert_sql(count), std::mem::take(&mut values)).await {
+                    Ok(stored) if stored == count as u64 && self.session.conn().get_warnings() == 0 => {}
+                    Ok(_) => return Ok(false),
+                    Err(e) if is_of_rows(e.kind()) => return Ok(false),
+                    Err(e) => return Err(self.table.named(e)),
+                }
+                (count, bytes) = (0, 0);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The slow way that names the row.
+    async fn one_by_one(&mut self) -> Result<()> {
+        let sql = self.insert_sql(1);
+        let limit = self.session.server.packet_bytes_max();
+        for &row in self.rows {
+            self.table.rows += 1;
+            let mut values = Vec::with_capacity(self.columns.len());
+            if self.bind(row, &mut values)? > limit {
+                return Err(too_large(self.table, limit));
+            }
+            self.session.run_with(&sql, values).await.map_err(|e| self.table.refused(e))?;
+            unaltered(self.session, self.table).await?;
+        }
+        Ok(())
+    }
+
+    fn insert_sql(&self, rows: usize) -> String {
+        let names: Vec<_> = self.columns.iter().map(|t| t.name.as_str()).collect();
+        let one = format!("({})", vec!["?"; self.columns.len()].join(", "));
+        format!("INSERT INTO {} ({}) VALUES {}", self.into, names.join(", "), vec![one; rows].join(", "))
+    }
+
+    /// Appends the row's values; answers how many bytes they are.
+    fn bind(&self, row: usize, values: &mut Vec<Value>) -> Result<usize> {
+        let mut bytes = 0;
+        for target in self.columns {
+            let cell = self.changes.cell(row, target.column);
+            self.table.key_holds(target, cell)?;
+            bytes += cell.size();
+            values.push(target.place.bind(cell).map_err(|reason| self.table.refuse(target, reason, cell))?);
+        }
+        Ok(bytes)
+    }
 }
 
 /// Why a row is not sent.
@@ -214,81 +275,6 @@ fn escape(value: &[u8], out: &mut Vec<u8>) {
         rest = more;
     }
     out.extend_from_slice(rest);
-}
-
-fn insert_sql(into: &str, columns: &[Target], rows: usize) -> String {
-    let names: Vec<_> = columns.iter().map(|t| t.name.as_str()).collect();
-    let one = format!("({})", vec!["?"; columns.len()].join(", "));
-    format!("INSERT INTO {into} ({}) VALUES {}", names.join(", "), vec![one; rows].join(", "))
-}
-
-fn bind(
-    table: &TableSink,
-    columns: &[Target],
-    changes: &TableChanges,
-    row: usize,
-    values: &mut Vec<Value>,
-) -> Result<usize> {
-    let mut bytes = 0;
-    for target in columns {
-        let cell = changes.cell(row, target.column);
-        table.key_holds(target, cell)?;
-        bytes += cell.size();
-        values.push(target.place.bind(cell).map_err(|reason| table.refuse(target, reason, cell))?);
-    }
-    Ok(bytes)
-}
-
-/// Whether all rows were stored as they are.
-async fn in_statements(
-    session: &mut Session,
-    table: &mut TableSink,
-    into: &str,
-    columns: &[Target],
-    changes: &TableChanges,
-    rows: &[usize],
-) -> Result<bool> {
-    let rows_max = (VALUES_MAX / columns.len()).clamp(1, 500);
-    let bytes_max = STATEMENT_BYTES.min(session.server.packet_bytes_max() / 2);
-    let (mut values, mut count, mut bytes) = (Vec::new(), 0, 0);
-    for (i, &row) in rows.iter().enumerate() {
-        table.rows += 1;
-        bytes += bind(table, columns, changes, row, &mut values)?;
-        count += 1;
-        if count == rows_max || bytes >= bytes_max || i + 1 == rows.len() {
-            match session.run_with(&insert_sql(into, columns, count), std::mem::take(&mut values)).await {
-                Ok(stored) if stored == count as u64 && session.conn().get_warnings() == 0 => {}
-                Ok(_) => return Ok(false),
-                Err(e) if is_of_rows(e.kind()) => return Ok(false),
-                Err(e) => return Err(e.at("table", table.schema().name.to_string())),
-            }
-            (count, bytes) = (0, 0);
-        }
-    }
-    Ok(true)
-}
-
-/// The slow way that names the row.
-async fn one_by_one(
-    session: &mut Session,
-    table: &mut TableSink,
-    into: &str,
-    columns: &[Target],
-    changes: &TableChanges,
-    rows: &[usize],
-) -> Result<()> {
-    let sql = insert_sql(into, columns, 1);
-    let limit = session.server.packet_bytes_max();
-    for &row in rows {
-        table.rows += 1;
-        let mut values = Vec::with_capacity(columns.len());
-        if bind(table, columns, changes, row, &mut values)? > limit {
-            return Err(too_large(table, limit));
-        }
-        session.run_with(&sql, values).await.map_err(|e| table.refused(e))?;
-        unaltered(session, table).await?;
-    }
-    Ok(())
 }
 
 /// Refuses what the last statement stored otherwise than it was given: in strict mode some of that is only noted.

@@ -159,10 +159,7 @@ impl Sink for Writer {
 
 impl State {
     async fn begin(&mut self, epoch: Epoch) -> Result<()> {
-        if self.in_unit {
-            self.session.run("ROLLBACK").await?;
-            self.in_unit = false;
-        }
+        self.take_back().await?;
         // Outside of the unit, so that nobody who wants the control table waits for it.
         let sql = "SELECT epoch FROM syncline_position WHERE job = ?";
         match self.session.rows_with(sql, vec![bound(&self.spec.lane.0)]).await {
@@ -175,6 +172,15 @@ impl State {
         self.in_unit = true;
         for table in self.tables.values_mut() {
             table.begin(&mut self.session).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the open unit back, if there is one.
+    async fn take_back(&mut self) -> Result<()> {
+        if self.in_unit {
+            self.session.run("ROLLBACK").await?;
+            self.in_unit = false;
         }
         Ok(())
     }
@@ -278,10 +284,7 @@ impl State {
 
     async fn finish(&mut self) -> Result<FinishReport> {
         let mut report = FinishReport::default();
-        if self.in_unit {
-            self.session.run("ROLLBACK").await?;
-            self.in_unit = false;
-        }
+        self.take_back().await?;
         let written: Vec<TableName> =
             self.tables.iter().filter(|(_, t)| t.was_opened()).map(|(name, _)| name.clone()).collect();
         let there = catalog::tables(&mut self.session, &written).await?;

@@ -65,10 +65,11 @@ pub async fn pour(
         session.run(&replace).await?;
         return session.run(&format!("INSERT INTO {table} ({written}) SELECT {written} FROM {own}")).await;
     }
-    let held = quoted(&format!("{stage}_held"));
+    let held_name = format!("{stage}_held");
+    let held = quoted(&held_name);
     let (key, others) = (columns.key.join(", "), columns.others.join(", "));
     let first = columns.key.first().cloned().unwrap_or_default();
-    session.run(&format!("DROP TEMPORARY TABLE IF EXISTS {held}")).await?;
+    close(session, &held_name).await?;
     session
         .define(&format!(
             "CREATE TEMPORARY TABLE {held} (PRIMARY KEY ({key})) ENGINE=InnoDB SELECT {}, {} FROM {table} t JOIN {own} s ON {}",
@@ -91,5 +92,5 @@ pub async fn pour(
         same_key("s", "h")
     );
     session.run(&new).await?;
-    session.run(&format!("DROP TEMPORARY TABLE IF EXISTS {held}")).await
+    close(session, &held_name).await
 }

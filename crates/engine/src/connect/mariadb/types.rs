@@ -160,7 +160,7 @@ fn uuid(text: &[u8]) -> Option<[u8; 16]> {
 /// Why the server has no type that holds all its values.
 pub fn declared(logical: &LogicalType, in_key: bool, server: &super::session::Server) -> Result<String, String> {
     use LogicalType as L;
-    let by_bytes = if server.mariadb { "utf8mb4_nopad_bin" } else { "utf8mb4_0900_bin" };
+    let by_bytes = server.by_bytes();
     let as_text = |word: String| format!("{word} CHARACTER SET utf8mb4 COLLATE {by_bytes}");
     let scale_max = if server.mariadb { 38 } else { 30 };
     Ok(match logical {

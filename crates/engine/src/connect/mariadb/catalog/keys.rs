@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use mysql_async::Value;
 use syncline_model::schema::{ForeignKey, Index};
 use syncline_model::{Result, TableName};
 
 use super::Found;
-use crate::connect::mariadb::session::{Session, bound, text, text_or_null};
+use crate::connect::mariadb::session::{Session, text, text_or_null};
 
 /// Adds them to the tables found.
 pub async fn read(
@@ -97,24 +96,24 @@ async fn foreign_keys(
     found: &mut HashMap<String, Found>,
 ) -> Result<()> {
     // Two queries and no join: MariaDB 10.11 was seen to crash in a join of these two.
-    let places = vec!["?"; names.len()].join(", ");
-    let values: Vec<Value> = std::iter::once(database).chain(names.iter().map(|n| &*n.name)).map(bound).collect();
+    let (which, values) = super::condition("CONSTRAINT", database, names);
     let sql = format!(
         "SELECT TABLE_NAME, CONSTRAINT_NAME, DELETE_RULE, UPDATE_RULE FROM information_schema.REFERENTIAL_CONSTRAINTS \
-         WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME IN ({places})"
+         WHERE {which}"
     );
     let mut rules: BTreeMap<(String, String), (Option<String>, Option<String>)> = BTreeMap::new();
-    for row in session.rows_with(&sql, values.clone()).await? {
+    for row in session.rows_with(&sql, values).await? {
         let action = |column: usize| Some(text(&row, column)).filter(|a| a != "RESTRICT" && a != "NO ACTION");
         rules.insert((text(&row, 0), text(&row, 1)), (action(2), action(3)));
     }
     if rules.is_empty() {
         return Ok(());
     }
+    let (which, values) = super::condition("TABLE", database, names);
     let sql = format!(
         "SELECT TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, \
          REFERENCED_COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE \
-         WHERE TABLE_SCHEMA = ? AND TABLE_NAME IN ({places}) AND REFERENCED_TABLE_NAME IS NOT NULL \
+         WHERE {which} AND REFERENCED_TABLE_NAME IS NOT NULL \
          ORDER BY TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION"
     );
     let own = session.server.database.clone();

@@ -82,7 +82,7 @@ pub fn create_table(table: &TableSchema, server: &Server) -> Result<Created, Vec
     if !table.key.is_empty() {
         parts.push(format!("PRIMARY KEY ({})", names(table, &table.key)));
     }
-    let by_bytes = if server.mariadb { "utf8mb4_nopad_bin" } else { "utf8mb4_0900_bin" };
+    let by_bytes = server.by_bytes();
     let sql = format!(
         "CREATE TABLE {} ({}) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE {by_bytes}",
         name_of(&table.name),
