@@ -7,7 +7,7 @@ use syncline_rig::Login;
 
 use crate::support::binary::Folder;
 use crate::support::mariadb::program;
-use crate::support::proxy::{Proxy, Way};
+use crate::support::proxy::{Lost, Proxy, Way};
 use crate::support::servers::Database;
 
 const TOGETHER: &str = "large tables are read in ranges";
@@ -184,6 +184,20 @@ fn connections_that_are_cut_in_the_middle_are_opened_anew() {
         proxy.heal();
     }
     assert!(proxy.struck() >= 3, "{} faults have struck", proxy.struck());
+}
+
+/// One of them is lost alone, while the others read; what these have read does not end the unit (I10).
+#[test]
+fn one_connection_that_is_lost_begins_the_table_again() {
+    let from = filled();
+    let proxy = Proxy::to(from.server());
+    let url = from.server().through(proxy.port()).url(from.name());
+    for (lost, spared) in [(Lost::Request, 0), (Lost::Answer, 1), (Lost::Answer, 2)] {
+        proxy.lose(lost, "(PRIMARY) WHERE `id` >=", spared);
+        copied(&with(&url, 3), &[TOGETHER, "lane opens again"]);
+        proxy.heal();
+    }
+    assert_eq!(proxy.struck(), 3);
 }
 
 #[test]

@@ -262,8 +262,7 @@ impl Place {
             (Kind::Enum(labels), Cell::Text(v)) => {
                 if v.is_empty() && !labels.iter().any(String::is_empty) {
                     return Err(
-                        "an enum's empty value, which a server without strict mode keeps for what was none of the \
-                                labels, can only be read",
+                        "it is none of the column's labels; an enum keeps the empty text only without strict mode",
                     );
                 }
                 if !labels.iter().any(|l| l == v) {
