@@ -16,7 +16,7 @@ const CONNECT_SECONDS: usize = 10;
 const KEYS: &[&str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket", "connect_timeout", "connections"];
 
 /// Most connections that read one table.
-const CONNECTIONS_MAX: usize = 16;
+const CONNECTIONS_MAX: usize = 64;
 
 /// What protects the connection on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
