@@ -2,30 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::random::{Random, seed};
+
 use super::{JOB, ends_well, old_sink, remove_sink, rounds, whole, workshop};
-
-/// SplitMix64: the same seed, the same moments.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % limit.max(1)
-    }
-}
-
-/// `SYNCLINE_TEST_SEED=N` repeats the moments of an earlier run.
-fn seed() -> u64 {
-    let given = std::env::var("SYNCLINE_TEST_SEED").ok().and_then(|n| n.parse().ok());
-    let seed = given.unwrap_or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        u64::try_from(now.as_micros()).unwrap()
-    });
-    eprintln!("seed {seed}");
-    seed
-}
 
 fn killed_at_random(mode: &str) {
     let seed = seed();

@@ -12,6 +12,7 @@ pub mod place_mariadb;
 pub mod place_postgres;
 pub mod proxy;
 pub mod psql;
+pub mod random;
 pub mod recorder;
 pub mod script;
 pub mod servers;

@@ -165,11 +165,11 @@ impl<'a> Triggers<'a> {
         [self.schema.key.clone()].into_iter().chain(unique).filter(|columns| !columns.is_empty()).collect()
     }
 
-    /// Whether a row shares one of these sets with the new row.
-    fn conflict(&self, left: impl Fn(usize) -> String) -> String {
+    /// Whether a row shares one of these sets with the new row, which stands first: by its columns' collations.
+    fn conflict(&self, row: impl Fn(usize) -> String) -> String {
         let name = |c: &usize| self.schema.columns.get(*c).map(|c| quoted(&c.name)).unwrap_or_default();
         let same = |columns: Vec<usize>| {
-            let parts: Vec<_> = columns.iter().map(|c| format!("{} = NEW.{}", left(*c), name(c))).collect();
+            let parts: Vec<_> = columns.iter().map(|c| format!("NEW.{} = {}", name(c), row(*c))).collect();
             format!("({})", parts.join(" AND "))
         };
         self.in_the_way().into_iter().map(same).collect::<Vec<_>>().join(" OR ")
