@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod failure;
 mod process;
+mod round;
 mod servers;
 mod setup;
 mod test;
@@ -49,6 +50,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[NAME] [--rows N]",
         does: "measure the product against a yardstick taken in the same run",
         run: bench::run,
+    },
+    Command {
+        name: "round",
+        arguments: "[--rows N]",
+        does: "a shop from PostgreSQL to MariaDB to SQLite to PostgreSQL, judged by all three",
+        run: round::run,
     },
 ];
 

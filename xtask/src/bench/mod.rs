@@ -6,21 +6,21 @@
 
 mod brands;
 mod compare;
-mod compare_brands;
+pub mod compare_brands;
 mod copy;
-mod data;
+pub mod data;
 mod ends;
-mod machine;
+pub mod machine;
 mod mariadb;
-mod measure;
+pub mod measure;
 mod memory;
 mod memory_brands;
 mod orders;
 mod postgres;
-mod product;
+pub mod product;
 mod race;
-mod report;
-mod servers;
+pub mod report;
+pub mod servers;
 mod tools;
 mod unit;
 
@@ -77,7 +77,7 @@ pub struct Setting {
 pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Result<Folder> {
+    pub fn new(name: &str) -> Result<Folder> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let path = tree::target().join("bench").join(format!("{name}-{since}-{}", std::process::id()));
         fs::create_dir_all(&path).map_err(|err| format!("cannot create {}: {err}", path.display()))?;

@@ -1,0 +1,16 @@
+-- Of each table of the shop its rows, and a sum over all values that PostgreSQL and MariaDB write alike:
+-- `sums.mariadb.sql` says the same of the same rows.
+SET timezone = 'UTC';
+SELECT 'address', count(*), sum(('x' || left(md5(concat_ws('|', coalesce(customer_id::text, '~'), coalesce(line::text, '~'), coalesce(street::text, '~'), coalesce(city::text, '~'))), 15))::bit(60)::bigint) FROM address;
+SELECT 'category', count(*), sum(('x' || left(md5(concat_ws('|', coalesce(id::text, '~'), coalesce(parent_id::text, '~'), coalesce(name::text, '~'))), 15))::bit(60)::bigint) FROM category;
+SELECT 'country', count(*), sum(('x' || left(md5(concat_ws('|', coalesce(code::text, '~'), coalesce(name::text, '~'))), 15))::bit(60)::bigint) FROM country;
+SELECT 'customer', count(*), sum(('x' || left(md5(concat_ws('|', coalesce(id::text, '~'), coalesce(name::text, '~'), coalesce(email::text, '~'), coalesce(country::text, '~'), coalesce(born::text, '~'), coalesce(vip::int::text, '~'), coalesce(to_char(created::timestamp, 'YYYY-MM-DD HH24:MI:SS.US'), '~'), coalesce(mood::text, '~'))), 15))::bit(60)::bigint) FROM customer;
+SELECT 'Odd', count(*), sum(('x' || left(md5(concat_ws('|', coalesce("key"::text, '~'), coalesce("select"::text, '~'), coalesce("ümläut"::text, '~'))), 15))::bit(60)::bigint) FROM "Odd ""Name"".with dots";
+SELECT 'order_line', count(*), sum(('x' || left(md5(concat_ws('|', coalesce(order_id::text, '~'), coalesce(line::text, '~'), coalesce(product_id::text, '~'), coalesce(qty::text, '~'), coalesce(price::text, '~'))), 15))::bit(60)::bigint) FROM order_line;
+SELECT 'payment', count(*), sum(('x' || left(md5(concat_ws('|', coalesce(id::text, '~'), coalesce(order_id::text, '~'), coalesce(amount::text, '~'), coalesce(to_char(paid_at::timestamp, 'YYYY-MM-DD HH24:MI:SS.US'), '~'))), 15))::bit(60)::bigint) FROM payment;
+SELECT 'product', count(*), sum(('x' || left(md5(concat_ws('|', coalesce(id::text, '~'), coalesce(sku::text, '~'), coalesce(name::text, '~'), coalesce(price::text, '~'), coalesce(encode(picture, 'hex'), '~'), coalesce(attrs::text, '~'), coalesce(category_id::text, '~'), coalesce(uid::text, '~'))), 15))::bit(60)::bigint) FROM product;
+SELECT 'product_tag', count(*), sum(('x' || left(md5(concat_ws('|', coalesce(product_id::text, '~'), coalesce(tag::text, '~'))), 15))::bit(60)::bigint) FROM product_tag;
+SELECT 'sales_order', count(*), sum(('x' || left(md5(concat_ws('|', coalesce(id::text, '~'), coalesce(customer_id::text, '~'), coalesce(to_char(placed::timestamp, 'YYYY-MM-DD HH24:MI:SS.US'), '~'), coalesce(total::text, '~'), coalesce(note::text, '~'))), 15))::bit(60)::bigint) FROM sales_order;
+SELECT 'stock', count(*), sum(('x' || left(md5(concat_ws('|', coalesce(product_id::text, '~'), coalesce(warehouse_id::text, '~'), coalesce(qty::text, '~'))), 15))::bit(60)::bigint) FROM stock;
+SELECT 'tag', count(*), sum(('x' || left(md5(concat_ws('|', coalesce(name::text, '~'))), 15))::bit(60)::bigint) FROM tag;
+SELECT 'warehouse', count(*), sum(('x' || left(md5(concat_ws('|', coalesce(id::text, '~'), coalesce(name::text, '~'), coalesce(to_char(opened, 'HH24:MI:SS.US'), '~'), coalesce(to_char(closed, 'HH24:MI:SS.US'), '~'))), 15))::bit(60)::bigint) FROM warehouse;
