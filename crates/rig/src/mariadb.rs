@@ -79,6 +79,8 @@ pub fn configure(address: &Address, options: &Options) -> Result<Vec<PathBuf>> {
     for (name, path) in [
         ("datadir", address.data()),
         ("socket", socket(address)),
+        // Its own: a server that starts removes the temporary tables of whoever else uses the same folder.
+        ("tmpdir", address.socket_folder()),
         ("pid_file", address.data().join("mariadbd.pid")),
         ("ssl_ca", address.ca_file()),
         ("ssl_cert", address.data().join("server.pem")),

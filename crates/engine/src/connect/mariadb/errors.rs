@@ -79,6 +79,7 @@ pub fn refused(e: &ServerError, what: &str) -> Error {
             None => error,
         },
         1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1410 | 1698 => error.hint(denied_hint(e)),
+        1 | 2 | 4..=19 | 21..=99 => error.hint("look into the server's own log; the same command continues"),
         1040 | 1203 | 1226 => error.hint("wait for connections to end, or raise the server's limit of connections"),
         1290 | 1792 | 1836 => error.hint("name the server that is written, not a read-only replica"),
         1412 => error.hint("run the same command again when the schema is at rest"),
@@ -113,7 +114,9 @@ fn meaning(code: u16) -> (ErrorKind, &'static str) {
             (K::Denied, "the server refuses the login or the right")
         }
         1290 | 1792 | 1836 => (K::Denied, "the server can only be read"),
-        1021 | 1041 | 1037 | 1038 | 1114 | 1206 | 126 | 1878 => (K::Full, "the server has no room left"),
+        // Below 100 are the errors of its files: 3 is of writing one, 20 that the disk is full.
+        3 | 20 | 1021 | 1041 | 1037 | 1038 | 1114 | 1206 | 126 | 1878 => (K::Full, "the server has no room left"),
+        1..=99 => (K::Busy, "the server could not use a file of its own"),
         1049 => (K::NotFound, "there is no such database"),
         1146 => (K::NotFound, "there is no such table"),
         1054 => (K::Schema, "there is no such column"),

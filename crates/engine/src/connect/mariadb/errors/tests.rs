@@ -28,3 +28,14 @@ fn names_are_told_and_values_are_not() {
         assert!(told.contains(named) && !told.contains("secret"), "{told}");
     }
 }
+
+/// A server that starts removes the temporary tables of another one with the same folder for them: that passes.
+#[test]
+fn trouble_with_the_servers_own_files_may_pass() {
+    let of = |code| {
+        let message = "Error on delete of '/tmp/#sql-temptable.MAI' (Errcode: 2)".into();
+        refused(&ServerError { code, message, state: "HY000".into() }, "refused")
+    };
+    assert_eq!([of(6).kind(), of(20).kind(), of(3).kind()], [ErrorKind::Busy, ErrorKind::Full, ErrorKind::Full]);
+    assert!(!of(6).to_string().contains("temptable"));
+}
