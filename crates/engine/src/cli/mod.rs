@@ -205,10 +205,12 @@ pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|e| usage(&e));
     start_tracing(cli.verbose);
     let context = Context { out: Output::new(cli.json, cli.quiet), config: cli.config, stop: None };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match start_runtime() {
         Ok(runtime) => runtime,
         Err(e) => {
-            context.out.error(&Error::new(ErrorKind::Full, "cannot start threads").caused_by(e), Outcome::Failed as u8);
+            let error = Error::new(ErrorKind::Full, "the system gives no files or no threads to start with");
+            let error = error.caused_by(e).hint("raise the limits of this process (`ulimit -n`, `ulimit -u`)");
+            context.out.error(&error, Outcome::Failed as u8);
             return ExitCode::from(Outcome::Failed as u8);
         }
     };
@@ -220,6 +222,14 @@ pub fn main() -> ExitCode {
     // A snapshot thread of an interrupted command may still be reading; nothing of it is wanted.
     runtime.shutdown_background();
     ExitCode::from(outcome as u8)
+}
+
+/// Threads, timers, sockets and signals.
+fn start_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    // It needs a few files and panics where it gets none (F07): so they are asked for first.
+    #[cfg(unix)]
+    drop((0..4).map(|_| std::os::unix::net::UnixStream::pair()).collect::<std::io::Result<Vec<_>>>()?);
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
 /// Help, or what is wrong with the command line. The parser repeats words; a URL among them may hold a password (I15).
