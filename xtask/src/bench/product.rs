@@ -52,6 +52,13 @@ pub fn run_job(file: &Path) -> Command {
     command
 }
 
+/// The same with no more memory than this: address space, so that code, stacks and what is set aside count too.
+pub fn within(bytes: u64, command: &Command) -> Command {
+    let mut limited = Command::new("prlimit");
+    limited.arg(format!("--as={bytes}")).arg("--core=0").arg(command.get_program()).args(command.get_args());
+    limited
+}
+
 fn syncline() -> Command {
     Command::new(tree::target().join("release").join("syncline"))
 }

@@ -6,6 +6,7 @@ mod fragments;
 mod leftovers;
 mod links;
 mod names;
+mod proofs;
 mod rust;
 mod size;
 
@@ -49,6 +50,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     findings.extend(names::check(&sources));
     findings.extend(links::check(&pages, &paths));
     findings.extend(fragments::check(&paths));
+    findings.extend(proofs::check(&pages, &sources));
     findings.sort();
     for finding in &findings {
         println!("{finding}");

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::rust::{Function, Source};
-use super::{Finding, fragments, leftovers, links, names, size};
+use super::{Finding, fragments, leftovers, links, names, proofs, size};
 
 fn source(path: &str, text: &str) -> Source {
     Source::new(PathBuf::from(path), text)
@@ -118,4 +118,20 @@ fn change_notes_carry_their_kind() {
     let paths = ["README.md", "copy.added.md", "copy.md", "copy.new.md", ".fixed.md"];
     let findings = fragments::check(&paths.map(|name| Path::new("changes.d").join(name)));
     assert_eq!(places(&findings), ["changes.d/copy.md:1", "changes.d/copy.new.md:1", "changes.d/.fixed.md:1"]);
+}
+
+#[test]
+fn proofs_are_tests() {
+    let tests = [source("tests/a.rs", "fn it_holds() { }\n"), source("src/a.rs", "fn no_test() { }\n")];
+    let page = |text: &str| {
+        let text = format!("| F01 | told | so |\n| F02 | told | so |\n## Proofs\n{text}");
+        proofs::check(&[(PathBuf::from("docs/faults.md"), text)], &tests)
+    };
+    assert_eq!(page("| F01 | `it_holds` |\n| F02 | not yet: comes later |\n"), []);
+    assert_eq!(
+        places(&page("| F01 | `it_holds`, `gone` |\n| F02 | `no_test` |\n")),
+        ["docs/faults.md:4", "docs/faults.md:5"]
+    );
+    assert_eq!(places(&page("| F01 | `it_holds` |\n")), ["docs/faults.md:2"]);
+    assert_eq!(places(&page("| F01 | `it_holds` |\n| F02 | surely |\n")), ["docs/faults.md:5"]);
 }
