@@ -191,7 +191,7 @@ fn told(db: &DbError, what: &str) -> Error {
         "22003" => "a number is out of its column's range",
         "22P02" | "22007" | "22008" | "22P03" => "a value does not have the form of its column's type",
         "22021" | "22P05" => "a text has characters that the database's encoding cannot hold",
-        "54000" => "a value is too long, for example for its index",
+        "54000" => "a row is larger than the server can show (1 GB), or a value than its index takes",
         "57P01" | "57P02" => "the server is shutting down",
         "57P03" => "the server is starting up or shutting down",
         _ if safe => db.message(),

@@ -1,7 +1,7 @@
 //! How changes become statements on one table.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::{CachedStatement, Connection, ErrorCode};
 use syncline_model::change::{NativeRows, Op};
 use syncline_model::{Cell, Error, ErrorKind, LogicalType, Result, TableChanges, TableSchema};
 
@@ -243,7 +243,9 @@ impl Open<'_> {
                     Ok(Bound(ValueRef::Text(text))) if !self.table.utf8 && std::str::from_utf8(text).is_err() => {
                         return Err(self.table.refuse(*column, UTF_16, changes.cell(row, *column)));
                     }
-                    Ok(bound) => stmt.raw_bind_parameter(i + 1, bound).map_err(|e| refused(self.table, e))?,
+                    Ok(bound) => {
+                        stmt.raw_bind_parameter(i + 1, bound).map_err(|e| unbound(self.table, *column, e))?;
+                    }
                     Err(reason) => return Err(self.table.refuse(*column, reason, changes.cell(row, *column))),
                 }
             }
@@ -275,7 +277,7 @@ impl Open<'_> {
                 if let Err(reason) = self.fits(column, *affinity, value) {
                     return Err(self.table.refuse(column, reason, types::cell(&LogicalType::Any, value)));
                 }
-                stmt.raw_bind_parameter(i + 1, Bound(value)).map_err(|e| refused(self.table, e))?;
+                stmt.raw_bind_parameter(i + 1, Bound(value)).map_err(|e| unbound(self.table, column, e))?;
             }
             stmt.raw_execute().map_err(|e| refused(self.table, e))?;
         }
@@ -402,9 +404,18 @@ fn prepare<'c>(conn: &'c Connection, table: &TableSink, sql: &str) -> Result<Cac
 }
 
 fn refused(table: &TableSink, e: rusqlite::Error) -> Error {
-    failed(e, "the sink refused a change")
+    let too_big = e.sqlite_error_code() == Some(ErrorCode::TooBig);
+    let error = failed(e, "the sink refused a change")
         .at("table", table.schema.name.to_string())
-        .at("row", format!("{} as read", table.rows))
+        .at("row", format!("{} as read", table.rows));
+    // What SQLite is built with here, and everywhere if nobody has changed it.
+    if too_big { error.hint("SQLite keeps values and rows of up to 1,000,000,000 bytes") } else { error }
+}
+
+/// A value that was refused before the row was.
+fn unbound(table: &TableSink, column: usize, e: rusqlite::Error) -> Error {
+    let name = table.schema.columns.get(column).map_or_else(String::new, |c| c.name.to_string());
+    refused(table, e).at("column", name)
 }
 
 fn bind(
@@ -423,5 +434,5 @@ fn bind(
     if matches!(cell, Cell::BadText(_)) && !table.utf8 {
         return Err(table.refuse(column, UTF_16, cell));
     }
-    stmt.raw_bind_parameter(place, bound).map_err(|e| refused(table, e))
+    stmt.raw_bind_parameter(place, bound).map_err(|e| unbound(table, column, e))
 }
