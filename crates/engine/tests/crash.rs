@@ -11,6 +11,7 @@ mod full;
 mod moments;
 mod signals;
 mod steps;
+mod system;
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,11 @@
-//! Servers that fail, fill up and are meddled with in the middle of a copy (F01-F06, F11, F48, F88).
+//! Servers that fail, fill up and are meddled with in the middle of a copy (F01-F06, F14, F48, F69-F72, F87-F89).
 //!
 //! Each copy is the program itself, held up in the middle of its second table of three; the servers' own programs are
 //! the judges.
 
 mod commits;
 mod meddling;
+mod pressure;
 mod restarts;
 mod rights;
 mod room;
@@ -44,13 +45,17 @@ fn other(brand: Brand) -> Brand {
 /// The tables `a`, `b` and `c`, which are copied in this order.
 fn filled(database: &Database) {
     for (table, rows) in [("a", FEW), ("b", MANY), ("c", FEW)] {
-        let (numbers, i) = match database.server().brand() {
-            Brand::Postgres => (format!("generate_series(1, {rows}) i"), "i::text"),
-            Brand::Mariadb => (format!("(SELECT seq AS i FROM seq_1_to_{rows}) n"), "i"),
-        };
-        let rows = format!("INSERT INTO {table} SELECT i, repeat(md5({i}), 8) FROM {numbers};");
-        database.sql(&format!("{}{rows}", create(database, table)));
+        database.sql(&format!("{}{}", create(database, table), fill(database, table, rows)));
     }
+}
+
+/// So many rows for one of them.
+fn fill(database: &Database, table: &str, rows: u32) -> String {
+    let (numbers, i) = match database.server().brand() {
+        Brand::Postgres => (format!("generate_series(1, {rows}) i"), "i::text"),
+        Brand::Mariadb => (format!("(SELECT seq AS i FROM seq_1_to_{rows}) n"), "i"),
+    };
+    format!("INSERT INTO {table} SELECT i, repeat(md5({i}), 8) FROM {numbers};")
 }
 
 /// One of the tables as the brand declares it.

@@ -106,3 +106,20 @@ fn many_copies_at_once_end_with_the_right_rows() {
     }
     super::ends_well(&folder, "four at once");
 }
+
+/// F11: what another version of the program has noted is not guessed at, and nothing is touched.
+#[test]
+fn a_position_of_another_version_is_refused() {
+    let folder = workshop(200, "upsert");
+    folder.paused_at(&[JOB], "unit_committed", 2).expect("it pauses").kill();
+    // By the sqlite3 program, which also takes back what the killed one left open.
+    folder.sql("sink.db", "UPDATE syncline_position SET layout = 'snapshot/2'");
+    let noted = "SELECT layout, position FROM syncline_position; SELECT name FROM sqlite_schema ORDER BY name";
+    let before = folder.sql("sink.db", noted);
+    let ran = folder.syncline(&[JOB]).exits(1);
+    assert!(ran.err.contains("a newer version"), "{ran:?}");
+    assert_eq!(folder.sql("sink.db", noted), before);
+    folder.sql("sink.db", "UPDATE syncline_position SET layout = 'snapshot/1'");
+    folder.syncline(&[JOB]).exits(0);
+    judge::same(&folder.path("sink.db"), &folder.path("new.db"));
+}

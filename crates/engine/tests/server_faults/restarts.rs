@@ -15,8 +15,8 @@ fn is_waited_for(brand: Brand, end: End, down: fn(&mut Server) -> syncline_rig::
     let held = Held::at(&folder, from, to, end);
     down(&mut server).unwrap();
     held.proxy.heal();
-    // The program finds nobody there for a while.
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    // The program has found nobody there.
+    held.proxy.wait_missed();
     server.restart().unwrap();
     held.running.ends_within(END_MAX).exits(0);
     arrived(from, to);

@@ -1,4 +1,4 @@
-//! Rights that go while a copy is under way: an error, and never fewer rows (F11, F48).
+//! Rights that go while a copy is under way: an error, and never fewer rows (F48).
 
 use syncline_rig::{Brand, Login};
 

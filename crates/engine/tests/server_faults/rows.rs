@@ -68,6 +68,34 @@ fn a_row_that_the_sink_cannot_take_is_refused_with_its_limit() {
     refused(folder.syncline(&["copy", &from.url(), &to.url()]));
 }
 
+/// SQLite keeps 1,000,000,000 bytes, PostgreSQL a little more.
+#[test]
+fn a_value_of_a_gigabyte_is_refused_with_the_limit() {
+    let (folder, from) = (Folder::new(), Database::postgres());
+    from.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x'), (2, repeat('v', 1000000001))",
+    );
+    let (ran, peak) = copied(&folder, &from.url(), "lite.db");
+    let ran = ran.exits(1);
+    assert!(ran.err.contains("[table t, row 2 as read, column v"), "{ran:?}");
+    assert!(ran.err.contains("1,000,000,000 bytes"), "{ran:?}");
+    // The row as it came, and its cells.
+    assert!(peak < 2200 << 10, "{} MiB", peak >> 10);
+}
+
+/// A value fits and its row does not: PostgreSQL itself cannot show it.
+#[test]
+fn a_row_that_the_source_cannot_show_is_an_error() {
+    let (folder, from) = (Folder::new(), Database::postgres());
+    from.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, v text, w text); INSERT INTO t SELECT 1, repeat('v', 560000000);
+         UPDATE t SET w = v",
+    );
+    let ran = folder.syncline(&["copy", &from.url(), "lite.db"]).exits(1);
+    assert!(ran.err.contains("table t") && ran.err.contains("1 GB"), "{ran:?}");
+    assert!(!folder.path("lite.db").exists() || folder.sql("lite.db", "SELECT count(*) FROM sqlite_schema") == "0");
+}
+
 #[test]
 fn many_rows_take_little_memory() {
     let folder = Folder::new();

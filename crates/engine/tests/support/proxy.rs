@@ -61,6 +61,8 @@ struct Rules {
     /// Bytes passed on, to the server and to the client.
     passed: [u64; 2],
     struck: u32,
+    /// Connections for which nobody was there.
+    missed: u32,
     over: bool,
 }
 
@@ -163,6 +165,12 @@ impl Proxy {
     #[track_caller]
     pub fn wait_struck(&self, faults: u32) {
         drop(self.network.wait(self.network.rules(), |rules| rules.struck >= faults));
+    }
+
+    /// Waits until somebody has tried to connect while the server was not there.
+    #[track_caller]
+    pub fn wait_missed(&self) {
+        drop(self.network.wait(self.network.rules(), |rules| rules.missed > 0));
     }
 
     /// How many bytes have been passed on one way.
@@ -274,7 +282,11 @@ impl Network {
     fn connect(self: &Arc<Self>, client: TcpStream) {
         client.set_nonblocking(false).unwrap();
         // The client is hung up on, which is what it would see of a server that is down.
-        let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.target)) else { return };
+        let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.target)) else {
+            self.rules().missed += 1;
+            self.changed.notify_all();
+            return;
+        };
         for stream in [&client, &server] {
             stream.set_nodelay(true).unwrap();
         }
