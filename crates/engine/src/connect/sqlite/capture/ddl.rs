@@ -1,9 +1,9 @@
 //! The statements of capture: control tables, change tables, triggers.
 
 use rusqlite::Connection;
-use syncline_model::{Error, ErrorKind, Result, TableSchema};
+use syncline_model::{Column, Error, ErrorKind, Result, TableSchema};
 
-use super::super::{failed, quoted};
+use super::super::{failed, quoted, types};
 use super::recorded;
 
 /// Most columns of a captured table: SQLite's 2,000, less those of our own, halved.
@@ -85,8 +85,10 @@ impl<'a> Triggers<'a> {
     /// The triggers, those after a change last: SQLite runs the newest first, and a trigger of the application that
     /// touches the row again must not be recorded before the change that fired it.
     pub fn all(&self, log: u64) -> Vec<String> {
-        let mut triggers = self.replaced(log);
+        let mut triggers = self.noted(log);
         triggers.extend([self.insert(log), self.update(log), self.delete(log)]);
+        // What a REPLACE removed is recorded before the row that took its place.
+        triggers.extend(self.replaced(log));
         triggers
     }
 
@@ -98,10 +100,9 @@ impl<'a> Triggers<'a> {
     fn insert(&self, log: u64) -> String {
         let (n, new): (Vec<_>, Vec<_>) = self.images("n", "NEW").into_iter().unzip();
         format!(
-            "CREATE TRIGGER syncline_{log}_insert AFTER INSERT ON {} BEGIN {} {} \
+            "CREATE TRIGGER syncline_{log}_insert AFTER INSERT ON {} BEGIN {} \
              INSERT INTO syncline_log_{log} (id, op, {}) VALUES (last_insert_rowid(), 'I', {}); END",
             self.table(),
-            self.record_replaced(log, false),
             Self::numbered(log),
             n.join(", "),
             new.join(", ")
@@ -121,34 +122,36 @@ impl<'a> Triggers<'a> {
         )
     }
 
-    /// An update that changes nothing writes nothing.
+    /// An update that changes nothing writes nothing. Which columns changed is worked out once, in the inner SELECT.
     fn update(&self, log: u64) -> String {
-        let changed: Vec<_> = self.schema.columns.iter().map(changed).collect();
-        let (mut columns, mut values) = (Vec::new(), Vec::new());
-        for (i, bits) in changed.chunks(BITS).enumerate() {
-            columns.push(format!("c{i}"));
-            let bits: Vec<_> = bits.iter().enumerate().map(|(bit, c)| format!("({c} << {bit})")).collect();
-            values.push(bits.join(" | "));
+        let strict = self.schema.options.iter().any(|o| o == "STRICT");
+        let changed: Vec<_> = self.schema.columns.iter().map(|column| changed(column, strict)).collect();
+        let words: Vec<_> = (0..changed.len().div_ceil(BITS)).map(|i| format!("c{i}")).collect();
+        let (mut columns, mut values, mut bits) = (words.clone(), words, Vec::new());
+        for (word, conditions) in columns.clone().iter().zip(changed.chunks(BITS)) {
+            let set: Vec<_> = conditions.iter().enumerate().map(|(bit, c)| format!("(({c}) << {bit})")).collect();
+            bits.push(format!("{} AS {word}", set.join(" | ")));
         }
-        for (i, (condition, column)) in changed.iter().zip(&self.schema.columns).enumerate() {
+        for (i, column) in self.schema.columns.iter().enumerate() {
             let name = quoted(&column.name);
+            let bit = format!("c{} & {}", i / BITS, 1u64 << (i % BITS));
             columns.push(format!("o{i}"));
             values.push(match self.kept.get(i) {
                 Some(true) => format!("OLD.{name}"),
-                _ => format!("CASE WHEN {condition} THEN OLD.{name} END"),
+                _ => format!("iif({bit}, OLD.{name}, NULL)"),
             });
             columns.push(format!("n{i}"));
-            values.push(format!("CASE WHEN {condition} THEN NEW.{name} END"));
+            values.push(format!("iif({bit}, NEW.{name}, NULL)"));
         }
         format!(
-            "CREATE TRIGGER syncline_{log}_update AFTER UPDATE ON {} WHEN {} BEGIN {} {} \
-             INSERT INTO syncline_log_{log} (id, op, {}) VALUES (last_insert_rowid(), 'U', {}); END",
+            "CREATE TRIGGER syncline_{log}_update AFTER UPDATE ON {} WHEN {} BEGIN {} \
+             INSERT INTO syncline_log_{log} (id, op, {}) SELECT last_insert_rowid(), 'U', {} FROM (SELECT {}); END",
             self.table(),
             changed.join(" OR "),
-            self.record_replaced(log, true),
             Self::numbered(log),
             columns.join(", "),
-            values.join(", ")
+            values.join(", "),
+            bits.join(", ")
         )
     }
 
@@ -175,17 +178,26 @@ impl<'a> Triggers<'a> {
         self.in_the_way().into_iter().map(same).collect::<Vec<_>>().join(" OR ")
     }
 
-    /// The triggers that note which rows a `REPLACE` would remove, and that record one that is gone.
-    fn replaced(&self, log: u64) -> Vec<String> {
+    /// The columns of these sets: an update of others stands in nobody's way.
+    fn unique_columns(&self) -> String {
+        let mut columns: Vec<usize> = self.in_the_way().into_iter().flatten().collect();
+        columns.sort_unstable();
+        columns.dedup();
+        let names = columns.iter().filter_map(|c| self.schema.columns.get(*c)).map(|c| quoted(&c.name));
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The triggers that note which rows a `REPLACE` would remove.
+    fn noted(&self, log: u64) -> Vec<String> {
         if self.in_the_way().is_empty() {
             return Vec::new();
         }
         let names: Vec<_> = self.schema.columns.iter().map(|c| quoted(&c.name)).collect();
         let olds: Vec<_> = (0..names.len()).map(|i| format!("o{i}")).collect();
         let conflict = self.conflict(|c| names.get(c).cloned().unwrap_or_default());
-        let note = |event: &str, and: &str| {
+        let note = |event: &str, of: &str, and: &str| {
             format!(
-                "CREATE TRIGGER syncline_{log}_before_{} BEFORE {event} ON {} \
+                "CREATE TRIGGER syncline_{log}_before_{} BEFORE {event}{of} ON {} \
                  WHEN EXISTS (SELECT 1 FROM {} WHERE ({conflict}){and}) BEGIN \
                  DELETE FROM syncline_replaced_{log}; \
                  INSERT INTO syncline_replaced_{log} (gone, {}) SELECT 0, {} FROM {} WHERE ({conflict}){and}; END",
@@ -197,21 +209,32 @@ impl<'a> Triggers<'a> {
                 self.table()
             )
         };
-        let is_itself: Vec<_> = self
-            .schema
-            .key
-            .iter()
-            .filter_map(|c| self.schema.columns.get(*c))
-            .map(|c| format!("{0} IS OLD.{0}", quoted(&c.name)))
-            .collect();
+        let key = self.schema.key.iter().filter_map(|c| self.schema.columns.get(*c));
+        let is_itself: Vec<_> = key.map(|c| format!("{0} IS OLD.{0}", quoted(&c.name))).collect();
         let not_itself = match is_itself.is_empty() {
             true => String::new(),
             false => format!(" AND NOT ({})", is_itself.join(" AND ")),
         };
+        vec![note("INSERT", "", ""), note("UPDATE", &format!(" OF {}", self.unique_columns()), &not_itself)]
+    }
+
+    /// The triggers that record noted rows which are gone.
+    fn replaced(&self, log: u64) -> Vec<String> {
+        if self.in_the_way().is_empty() {
+            return Vec::new();
+        }
+        let olds: Vec<_> = (0..self.schema.columns.len()).map(|i| format!("o{i}")).collect();
         let images: Vec<_> = olds.iter().map(|o| format!("NEW.{o}")).collect();
+        let after = |event: &str, of: &str, by_update: bool| {
+            format!(
+                "CREATE TRIGGER syncline_{log}_after_{} AFTER {event}{of} ON {} \
+                 WHEN EXISTS (SELECT 1 FROM syncline_replaced_{log}) BEGIN {} END",
+                event.to_lowercase(),
+                self.table(),
+                self.record_replaced(log, by_update)
+            )
+        };
         vec![
-            note("INSERT", ""),
-            note("UPDATE", &not_itself),
             format!(
                 "CREATE TRIGGER syncline_{log}_replaced AFTER UPDATE ON syncline_replaced_{log} BEGIN {} \
                  INSERT INTO syncline_log_{log} (id, op, {}) VALUES (last_insert_rowid(), 'D', {}); END",
@@ -219,6 +242,8 @@ impl<'a> Triggers<'a> {
                 olds.join(", "),
                 images.join(", ")
             ),
+            after("INSERT", "", false),
+            after("UPDATE", &format!(" OF {}", self.unique_columns()), true),
         ]
     }
 
@@ -230,12 +255,9 @@ impl<'a> Triggers<'a> {
         (!same.is_empty()).then(|| same.join(" AND "))
     }
 
-    /// Within the trigger after a change: the rows noted before that are no longer there are recorded as deleted. The row
+    /// The rows noted before that are no longer there are recorded as deleted. The row
     /// that an update changed is not one of them, nor what an `INSERT` noted that became an `UPDATE` or nothing.
     fn record_replaced(&self, log: u64, by_update: bool) -> String {
-        if self.in_the_way().is_empty() {
-            return String::new();
-        }
         let conflict = self.conflict(|c| format!("syncline_replaced_{log}.o{c}"));
         let mut gone = format!("({conflict})");
         // Without a key of its own, a row that shared a unique value with the new one cannot be there any more.
@@ -264,11 +286,16 @@ fn text(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
 }
 
-/// Whether an update changed the column: its bytes, not what a collation or a number makes of them. SQL cannot tell minus
-/// zero from zero.
-fn changed(column: &syncline_model::Column) -> String {
+/// Whether an update changed the column: its bytes, not what a collation makes of them, and its storage class where the
+/// column keeps `1` and `1.0` apart. SQL cannot tell minus zero from zero.
+fn changed(column: &Column, strict: bool) -> String {
     let name = quoted(&column.name);
-    format!("(OLD.{name} COLLATE BINARY IS NOT NEW.{name} OR typeof(OLD.{name}) IS NOT typeof(NEW.{name}))")
+    let binary = if column.collation.is_some() { " COLLATE BINARY" } else { "" };
+    let mut condition = format!("OLD.{name}{binary} IS NOT NEW.{name}");
+    if types::affinity(&column.native, strict) == types::Affinity::Blob {
+        condition = format!("({condition} OR typeof(OLD.{name}) IS NOT typeof(NEW.{name}))");
+    }
+    condition
 }
 
 /// What drops the triggers of a change table.
