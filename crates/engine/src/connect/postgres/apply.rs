@@ -8,6 +8,7 @@ use syncline_model::{Cell, Error, ErrorKind, Result, TableChanges, TableName, Ta
 use tokio_postgres::Statement;
 
 use super::catalog::{self, Table};
+use super::copy::UnderWay;
 use super::request::{Param, Request};
 use super::session::{Session, failed};
 use super::types::{Kind, encode};
@@ -41,6 +42,8 @@ pub struct TableSink {
     emptied: bool,
     /// Rows written in the open unit, to name a row that is refused.
     pub rows: u64,
+    /// The COPY of the open unit that more rows may follow.
+    pub under: Option<UnderWay>,
     statements: HashMap<String, Statement>,
 }
 
@@ -59,6 +62,7 @@ impl TableSink {
             held_rows: None,
             emptied: false,
             rows: 0,
+            under: None,
             statements: HashMap::new(),
         };
         if let Some(there) = there {
@@ -192,9 +196,11 @@ impl TableSink {
     /// Snapshot rows. Into an empty table they go straight, so that two rows with one key are an error and never quietly
     /// one row (I10); otherwise they replace by key, through a stage.
     pub async fn load(&mut self, session: &Session, changes: &TableChanges, report: &mut WriteReport) -> Result<()> {
+        if changes.rows() == 0 {
+            return Ok(());
+        }
         let Some((into, options)) = self.target(session).await? else { return Ok(()) };
         self.copy(session, changes, &into, options).await?;
-        self.rows += changes.rows() as u64;
         report.rows += changes.rows() as u64;
         Ok(())
     }

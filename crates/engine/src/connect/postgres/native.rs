@@ -1,12 +1,10 @@
 //! Rows as COPY has them in its binary format, for a copy between two PostgreSQL databases.
 
 use bytes::Bytes;
-use futures_util::SinkExt as _;
 use syncline_model::change::NativeRows;
 use syncline_model::{Column, Error, ErrorKind, Result, TableSchema};
 
 use super::apply::TableSink;
-use super::copy::{HEAD, TAIL};
 use super::session::Session;
 use super::{BRAND, quoted};
 use crate::connector::WriteReport;
@@ -115,24 +113,16 @@ impl TableSink {
                 .at("table", rows.schema.name.to_string())
                 .hint("run the same command again"));
         }
+        if rows.rows == 0 {
+            return Ok(());
+        }
         let Some((into, options)) = self.target(session).await? else { return Ok(()) };
         let names: Vec<_> = rows.schema.columns.iter().map(|c| quoted(&c.name)).collect();
         let sql = format!("COPY {into} ({}) FROM STDIN (FORMAT binary{options})", names.join(", "));
-        let mut sink = Box::pin(session.client.copy_in::<_, Bytes>(&sql).await.map_err(|e| self.refused(e))?);
         let count = rows.rows as u64;
-        let sent = async {
-            sink.feed(Bytes::from_static(HEAD)).await?;
-            sink.feed(Bytes::from_owner(rows.bytes.clone())).await?;
-            sink.feed(Bytes::from_static(TAIL)).await
-        };
-        let sent = sent.await;
-        // What the server says of a row comes with the end.
-        match sink.as_mut().finish().await.and_then(|written| sent.map(|()| written)) {
-            Ok(written) if written == count => {}
-            Ok(_) => return Err(Error::new(ErrorKind::Bug, "the sink took another number of rows than it was sent")),
-            Err(e) => return Err(self.refused_row(e)),
-        }
-        self.rows += count;
+        let under = self.begin_copy(session, sql, true).await?;
+        let under = self.send_copy(under, Bytes::from_owner(rows.bytes.clone())).await?;
+        self.sent(under, count);
         report.rows += count;
         Ok(())
     }

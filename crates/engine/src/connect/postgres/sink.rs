@@ -33,6 +33,8 @@ struct State {
     /// Whether the lane has a position that somebody may want to continue from.
     has_position: bool,
     tables: HashMap<TableName, TableSink>,
+    /// The table whose COPY is under way; it must end before anything else is asked of the session.
+    loading: Option<TableName>,
     /// The tables that this lane created, also in runs before this one.
     created: BTreeSet<TableName>,
     /// Whether triggers and references are off for all that this session writes.
@@ -59,7 +61,8 @@ impl Writer {
         let has_position = lease.position.is_some();
         let session = Arc::new(session);
         let epoch = lease.epoch;
-        let state = State { session, spec, epoch, in_unit: false, has_position, tables, created, is_replica };
+        let state =
+            State { session, spec, epoch, in_unit: false, has_position, tables, loading: None, created, is_replica };
         Ok(Self { lease, state })
     }
 }
@@ -137,7 +140,23 @@ impl State {
         self.session.client.batch_execute(sql).await.map_err(|e| failed(e, what))
     }
 
+    /// Ends the COPY that is under way, unless it is that of `table`.
+    async fn settle(&mut self, table: Option<&TableName>) -> Result<()> {
+        match self.loading.take_if(|loading| Some(&*loading) != table) {
+            Some(loading) => self.table(&loading)?.end_copy().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives up the COPY that is under way, so that the unit can be taken back.
+    fn give_up(&mut self) {
+        if let Some(table) = self.loading.take().and_then(|loading| self.tables.get_mut(&loading)) {
+            table.under = None;
+        }
+    }
+
     async fn begin(&mut self, epoch: Epoch) -> Result<()> {
+        self.give_up();
         if std::mem::take(&mut self.in_unit) {
             self.execute("ROLLBACK", "cannot take the unit back").await?;
         }
@@ -161,22 +180,26 @@ impl State {
             return Err(Error::new(ErrorKind::Bug, "a batch was written outside of a unit"));
         }
         let mut report = WriteReport::default();
-        for changes in &batch.tables {
-            let session = self.session.clone();
-            self.table(&changes.schema().name)?.open_for_write(&session).await?;
-        }
         let session = self.session.clone();
-        if let Some(rows) = &batch.native {
-            self.table(&rows.schema.name)?.open_for_write(&session).await?;
+        let load = snapshot_of(batch);
+        self.settle(load).await?;
+        // The table whose COPY goes on is open, and nothing may be asked meanwhile.
+        if self.loading.is_none() {
+            let native = batch.native.iter().map(|rows| &rows.schema.name);
+            for name in batch.tables.iter().map(|changes| &changes.schema().name).chain(native) {
+                self.table(name)?.open_for_write(&session).await?;
+            }
         }
-        if let [only] = &batch.tables[..]
-            && only.marks().op == Uniform::One(Op::Snapshot)
-        {
-            self.table(&only.schema().name)?.load(&session, only, &mut report).await?;
-            return Ok(report);
+        match (load, &batch.tables[..]) {
+            (Some(name), [only]) => {
+                self.loading = Some(name.clone());
+                self.table(name)?.load(&session, only, &mut report).await?;
+            }
+            (Some(_), _) => {}
+            (None, _) => self.apply(batch, &mut report).await?,
         }
-        self.apply(batch, &mut report).await?;
         if let Some(rows) = &batch.native {
+            self.loading = Some(rows.schema.name.clone());
             self.table(&rows.schema.name)?.load_native(&session, rows, &mut report).await?;
         }
         Ok(report)
@@ -238,6 +261,7 @@ impl State {
         if !self.in_unit {
             return Err(Error::new(ErrorKind::Bug, "a commit without an open unit"));
         }
+        self.settle(None).await?;
         let session = self.session.clone();
         let mut created = self.created.clone();
         for (name, table) in &mut self.tables {
@@ -267,6 +291,7 @@ impl State {
 
     async fn finish(&mut self) -> Result<FinishReport> {
         let mut report = FinishReport::default();
+        self.give_up();
         if std::mem::take(&mut self.in_unit) {
             self.execute("ROLLBACK", "cannot take the unit back").await?;
         }
@@ -302,6 +327,15 @@ impl State {
     }
 }
 
+/// The table whose snapshot rows are all that the batch holds.
+fn snapshot_of(batch: &ChangeBatch) -> Option<&TableName> {
+    match (&batch.tables[..], &batch.native) {
+        ([], Some(rows)) => Some(&rows.schema.name),
+        ([only], None) if only.marks().op == Uniform::One(Op::Snapshot) => Some(&only.schema().name),
+        _ => None,
+    }
+}
+
 /// A one-time copy leaves nothing of ours behind; false if the lane is no longer ours.
 async fn remove_trace(session: &Session, lane: &LaneId, epoch: Epoch) -> Result<bool> {
     let cannot = |e| failed(e, "cannot put the lane's trace away");
@@ -330,6 +364,7 @@ async fn remove_trace(session: &Session, lane: &LaneId, epoch: Epoch) -> Result<
 /// does; its next run puts it away.
 impl Drop for State {
     fn drop(&mut self) {
+        self.give_up();
         if self.spec.once && !self.has_position && !self.session.client.is_closed() {
             let (session, lane, epoch) = (self.session.clone(), self.spec.lane.clone(), self.epoch);
             in_passing(async move {
