@@ -2,7 +2,9 @@
 
 mod access;
 mod changes;
+mod loads;
 mod losses;
+mod ranges;
 mod structure;
 mod values;
 

@@ -16,6 +16,7 @@ use crate::config::{NetworkUrl, Secret};
 const KNOWN: &[(&str, Option<&str>)] = &[
     ("application_name", None),
     ("connect_timeout", Some("PGCONNECT_TIMEOUT")),
+    ("connections", None),
     ("dbname", Some("PGDATABASE")),
     ("host", Some("PGHOST")),
     ("options", Some("PGOPTIONS")),
@@ -36,6 +37,9 @@ const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 /// How long a login may take where nothing is said.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Most connections that a snapshot is read by.
+const CONNECTIONS_MAX: usize = 64;
+
 /// Everything that a login needs.
 #[derive(Clone)]
 pub struct Settings {
@@ -43,6 +47,7 @@ pub struct Settings {
     place: String,
     near: bool,
     patience: Duration,
+    connections: usize,
     /// How the connection is encrypted.
     pub tls: Tls,
     /// Why the password file is not used, if it is there and is not.
@@ -126,7 +131,13 @@ impl Settings {
             Some(Ok(seconds)) => Duration::from_secs(seconds),
             Some(Err(_)) => return Err(wrong("connect_timeout is no number of seconds")),
         };
-        Ok(Self { driver, place: format!("{host}:{port}/{database}"), near, patience, tls, passfile_problem })
+        let connections = match word("connections").map(str::parse) {
+            None => 1,
+            Some(Ok(several)) if (1..=CONNECTIONS_MAX).contains(&several) => several,
+            Some(_) => return Err(wrong(&format!("connections is no number from 1 to {CONNECTIONS_MAX}"))),
+        };
+        let place = format!("{host}:{port}/{database}");
+        Ok(Self { driver, place, near, patience, connections, tls, passfile_problem })
     }
 
     /// What the driver is given.
@@ -142,6 +153,11 @@ impl Settings {
     /// Whether no network lies between.
     pub fn is_near(&self) -> bool {
         self.near
+    }
+
+    /// By how many connections a snapshot may be read.
+    pub fn connections(&self) -> usize {
+        self.connections
     }
 
     /// How long a login may take.

@@ -13,7 +13,7 @@ use super::types::encode;
 
 /// Bytes after which a COPY is ended and another one begun. The driver hears of a refused row only when a COPY ends, so
 /// that is how much may be sent in vain.
-const COPY_MAX: usize = 64 << 20;
+const COPY_MAX: usize = 16 << 20;
 
 /// Bytes that are sent at a time.
 const PIECE: usize = 128 << 10;

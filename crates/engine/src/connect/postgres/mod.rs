@@ -14,6 +14,7 @@ mod ddl;
 mod finish;
 mod native;
 mod order;
+mod ranges;
 mod request;
 mod rights;
 mod session;
@@ -120,7 +121,7 @@ impl Connector for Postgres {
     }
 
     async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>> {
-        Ok(Box::new(source::snapshot(self.session().await?, at, spec.clone()).await?))
+        Ok(Box::new(source::snapshot(self.session().await?, &self.settings, at, spec.clone()).await?))
     }
 
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use syncline_model::{Error, ErrorKind, Result};
+use tokio::task::AbortHandle;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Socket};
@@ -32,15 +33,24 @@ const VERSION_MIN: u32 = 110_000;
 pub struct Session {
     /// The driver's end of it.
     pub client: Client,
+    /// What carries bytes between the driver and the server.
+    carrier: AbortHandle,
     /// The server's version, for example 150018.
     pub version: u32,
     /// Version in words.
     pub version_text: String,
 }
 
+impl Session {
+    /// Ends it at once, whatever is under way.
+    pub fn hang_up(&self) {
+        self.carrier.abort();
+    }
+}
+
 /// Logs in and sets the session up.
 pub async fn open(settings: &Settings) -> Result<Session> {
-    let client = match tls::connector(settings)? {
+    let (client, carrier) = match tls::connector(settings)? {
         Some(tls) => connect(settings, tls).await?,
         None => connect(settings, tokio_postgres::NoTls).await?,
     };
@@ -55,7 +65,7 @@ pub async fn open(settings: &Settings) -> Result<Session> {
     }
     client.batch_execute(SET).await.map_err(|e| failed(e, "cannot set the session up"))?;
     client.batch_execute(DURABLE).await.map_err(|e| failed(e, "cannot set the session up"))?;
-    Ok(Session { client, version: number, version_text })
+    Ok(Session { client, carrier, version: number, version_text })
 }
 
 /// Why nobody was let in.
@@ -67,7 +77,7 @@ fn refused(e: tokio_postgres::Error, settings: &Settings) -> Error {
     }
 }
 
-async fn connect<T>(settings: &Settings, tls: T) -> Result<Client>
+async fn connect<T>(settings: &Settings, tls: T) -> Result<(Client, AbortHandle)>
 where
     T: MakeTlsConnect<Socket> + Send,
     T::Stream: Send + 'static,
@@ -80,7 +90,7 @@ where
     let (client, mut connection) = connected.map_err(|_| unreachable())?.map_err(|e| refused(e, settings))?;
     // Notices may quote values, and are nobody's business (I15).
     let mut messages = stream::poll_fn(move |cx| connection.poll_message(cx));
-    tokio::spawn(async move {
+    let carrier = tokio::spawn(async move {
         while let Some(message) = messages.next().await {
             match message {
                 Ok(AsyncMessage::Notice(_) | AsyncMessage::Notification(_)) => {}
@@ -89,7 +99,7 @@ where
             }
         }
     });
-    Ok(client)
+    Ok((client, carrier.abort_handle()))
 }
 
 /// Waits for something that nobody will ask for any more, for a moment only.

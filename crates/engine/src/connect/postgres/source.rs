@@ -1,20 +1,25 @@
 //! A snapshot of a PostgreSQL database: one transaction that sees one moment, one binary COPY per table.
 //!
-//! A task of its own reads and stays one batch ahead of whoever asks.
+//! A task of its own reads and stays one batch ahead of whoever asks. Where it may have several connections, they read
+//! ranges of one large table at a time, all in the snapshot of the first.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_buffer::Buffer;
 use futures_util::StreamExt as _;
 use syncline_model::change::{NativeRows, TableBuilder};
 use syncline_model::{ChangeBatch, Error, ErrorKind, Position, Result, TableSchema};
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 use super::catalog::{self, Table};
+use super::config::Settings;
 use super::session::{Session, failed};
 use super::types::Kind;
 use super::types::decode::Rows;
-use super::{native, order, quoted};
+use super::{native, order, quoted, ranges};
 use crate::capture::ahead::{Ahead, Feed, ahead};
 use crate::capture::snapshot;
 use crate::connector::{ReadOrder, ReadSpec};
@@ -24,44 +29,54 @@ struct Planned {
     schema: Arc<TableSchema>,
     /// Its name with its schema.
     sql: String,
-    copy: String,
+    /// One COPY, or one for each range.
+    copies: Vec<String>,
     kinds: Vec<Kind>,
     /// Whether its rows go on undecoded.
     native: bool,
 }
 
 /// Takes the snapshot now: what is committed later is not part of it.
-pub async fn snapshot(session: Session, at: Option<Position>, spec: ReadSpec) -> Result<Ahead> {
+pub async fn snapshot(session: Session, settings: &Settings, at: Option<Position>, spec: ReadSpec) -> Result<Ahead> {
     let (_, wanted) = snapshot::remaining(at.as_ref(), &spec.tables)?;
     let tables = begin(&session, &wanted).await?;
+    let ranges = match spec.order {
+        ReadOrder::Key => ranges::Ranges::default(),
+        ReadOrder::Fastest => {
+            let tables: Vec<&Table> = wanted.iter().filter_map(|t| tables.get(&t.name)).collect();
+            ranges::open(&session, settings, &tables).await?
+        }
+    };
     let mut planned = Vec::with_capacity(wanted.len());
     for schema in &wanted {
         let table = tables.get(&schema.name).ok_or_else(|| gone(schema))?;
         let columns = same_as_described(schema, table)?;
         let kinds = columns.iter().filter_map(|c| table.kinds.get(*c)).copied().collect();
         let native = spec.native.contains(&schema.name);
-        let order = match spec.order {
-            ReadOrder::Key => order::by_key(&session, schema, table, &columns).await?,
-            ReadOrder::Fastest => String::new(),
+        let copy = |rest: &str| copy(schema, table, &columns, rest, native);
+        let copies = match (ranges.of.get(&table.oid), spec.order) {
+            (Some(conditions), _) => conditions.iter().map(|condition| copy(condition)).collect(),
+            (None, ReadOrder::Fastest) => vec![copy("")],
+            (None, ReadOrder::Key) => vec![copy(&order::by_key(&session, schema, table, &columns).await?)],
         };
-        let copy = copy(schema, table, &columns, &order, native);
-        planned.push(Planned { sql: table.sql(), copy, schema: schema.clone(), kinds, native });
+        planned.push(Planned { sql: table.sql(), copies, schema: schema.clone(), kinds, native });
     }
     let (asked, mut feed) = ahead(planned.len());
+    let sessions: Vec<Arc<Session>> = [session].into_iter().chain(ranges.sessions).map(Arc::new).collect();
     tokio::spawn(async move {
         if !feed.started().await {
             return;
         }
-        let reader = Reader { session, feed };
+        let feed = Arc::new(feed);
         for table in planned {
-            match reader.table(&table).await {
+            let (sql, name) = (table.sql.clone(), table.schema.name.clone());
+            match read(&feed, table, &sessions).await {
                 Ok(true) => {}
                 // The lane has ended early; nobody wants the rest.
                 Ok(false) => return,
                 Err(e) => {
                     // A right may go while the tables before are read (F11).
-                    let e = granted(e, &table.sql);
-                    reader.feed.send(Err(e.at("table", table.schema.name.to_string()))).await;
+                    feed.send(Err(granted(e, &sql).at("table", name.to_string()))).await;
                     return;
                 }
             }
@@ -70,28 +85,72 @@ pub async fn snapshot(session: Session, at: Option<Position>, spec: ReadSpec) ->
     Ok(asked)
 }
 
-struct Reader {
-    session: Session,
-    feed: Feed,
+/// Reads one table as one unit, by as many sessions as it has ranges for; false if nobody listens any more.
+async fn read(feed: &Arc<Feed>, table: Planned, sessions: &[Arc<Session>]) -> Result<bool> {
+    let readers = table.copies.len().min(sessions.len());
+    let border = Mutex::new(Border { begun: false, rows: 0, readers });
+    let unit = Arc::new(Unit { feed: feed.clone(), table, next: AtomicUsize::new(0), border });
+    if let ([only], _) | ([only, ..], 1) = (sessions, readers) {
+        return unit.read(only).await;
+    }
+    // Whoever reads for an error's sake in vain is stopped by dropping the set.
+    let mut reading = JoinSet::new();
+    for session in sessions.iter().take(readers).cloned() {
+        let unit = unit.clone();
+        reading.spawn(async move { unit.read(&session).await });
+    }
+    let mut wanted = true;
+    while let Some(ended) = reading.join_next().await {
+        wanted &= ended.map_err(|_| ranges::lost())??;
+        if !wanted {
+            break;
+        }
+    }
+    Ok(wanted)
 }
 
-impl Reader {
-    /// Reads one table as one unit; false if nobody listens any more.
-    async fn table(&self, table: &Planned) -> Result<bool> {
+/// One table on its way, and what its readers share.
+struct Unit {
+    feed: Arc<Feed>,
+    table: Planned,
+    /// The first of its copies that nobody reads yet.
+    next: AtomicUsize,
+    /// Held while a batch is handed over: the first begins the unit, and that of the last reader ends it.
+    border: Mutex<Border>,
+}
+
+struct Border {
+    begun: bool,
+    /// Rows that are in batches, so that each has a place of its own.
+    rows: u64,
+    /// Those that may still bring rows.
+    readers: usize,
+}
+
+impl Unit {
+    /// Reads copies of the table until there is none left; false if nobody listens any more.
+    async fn read(&self, session: &Session) -> Result<bool> {
+        let mut gathered = Gathered::new(&self.table);
+        while let Some(copy) = self.table.copies.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            if !self.copy(session, copy, &mut gathered).await? {
+                return Ok(false);
+            }
+        }
+        self.hand_over(&mut gathered, true).await
+    }
+
+    async fn copy(&self, session: &Session, copy: &str, gathered: &mut Gathered) -> Result<bool> {
         let cannot = |e| failed(e, "cannot read the table");
-        let mut stream = Box::pin(self.session.client.copy_out(&table.copy).await.map_err(cannot)?);
-        let mut gathered = Gathered::new(table);
-        let mut begins = true;
+        let mut unread = Unread(Some(session));
+        let mut stream = Box::pin(session.client.copy_out(copy).await.map_err(cannot)?);
+        gathered.rows = Rows::new(self.table.kinds.clone());
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(cannot)?;
             let mut at = 0;
             while let Some(place) = gathered.next(&piece, &mut at)? {
                 // Full only when another row comes: the last batch is the one that ends the unit.
-                if gathered.bytes() >= self.feed.bytes_max() {
-                    let batch = ChangeBatch { begins: std::mem::take(&mut begins), ..gathered.batch()? };
-                    if !self.feed.send(Ok(batch)).await {
-                        return Ok(false);
-                    }
+                if gathered.bytes() >= self.feed.bytes_max() && !self.hand_over(gathered, false).await? {
+                    return Ok(false);
                 }
                 gathered.push(&piece, place)?;
             }
@@ -99,8 +158,33 @@ impl Reader {
         if !gathered.rows.ended() {
             return Err(Error::new(ErrorKind::Unreachable, "the table's rows stopped before their end"));
         }
-        let ends = Some(snapshot::after(&table.schema.name));
-        Ok(self.feed.send(Ok(ChangeBatch { begins, ends, ..gathered.batch()? })).await)
+        unread.0 = None;
+        Ok(true)
+    }
+
+    /// Hands over what was gathered; false if nobody wants more. A reader's last batch may be empty.
+    async fn hand_over(&self, gathered: &mut Gathered, last: bool) -> Result<bool> {
+        let mut border = self.border.lock().await;
+        let batch = gathered.batch(&mut border.rows)?;
+        border.readers -= usize::from(last);
+        let ends = (border.readers == 0).then(|| snapshot::after(&self.table.schema.name));
+        if last && ends.is_none() && batch.rows() == 0 {
+            return Ok(true);
+        }
+        let begins = !std::mem::replace(&mut border.begun, true);
+        Ok(self.feed.send(Ok(ChangeBatch { begins, ends, ..batch })).await)
+    }
+}
+
+/// A session whose COPY is not read to its end hangs up when this is dropped: the driver would take all the rest from the
+/// server, for nobody.
+struct Unread<'s>(Option<&'s Session>);
+
+impl Drop for Unread<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.0 {
+            session.hang_up();
+        }
     }
 }
 
@@ -111,8 +195,8 @@ struct Gathered {
 }
 
 enum Into {
-    /// Cells, with the number of rows in the batches before.
-    Cells(TableBuilder, u64),
+    /// Cells.
+    Cells(TableBuilder),
     /// Tuples as they come.
     Native { schema: Arc<TableSchema>, rows: usize, bytes: Vec<u8> },
 }
@@ -122,7 +206,7 @@ impl Gathered {
         let schema = table.schema.clone();
         let into = match table.native {
             true => Into::Native { schema, rows: 0, bytes: Vec::new() },
-            false => Into::Cells(TableBuilder::new(schema), 0),
+            false => Into::Cells(TableBuilder::new(schema)),
         };
         Self { rows: Rows::new(table.kinds.clone()), into }
     }
@@ -131,14 +215,14 @@ impl Gathered {
     fn next(&mut self, piece: &[u8], at: &mut usize) -> Result<Option<Range<usize>>> {
         let start = *at;
         match &self.into {
-            Into::Cells(..) => Ok(self.rows.next(piece, at)?.then_some(start..*at)),
+            Into::Cells(_) => Ok(self.rows.next(piece, at)?.then_some(start..*at)),
             Into::Native { .. } => self.rows.next_undecoded(piece, at),
         }
     }
 
     fn push(&mut self, piece: &[u8], place: Range<usize>) -> Result<()> {
         match &mut self.into {
-            Into::Cells(builder, _) => builder.snapshot_row(|i| self.rows.cell(piece, i)),
+            Into::Cells(builder) => builder.snapshot_row(|i| self.rows.cell(piece, i)),
             Into::Native { rows, bytes, .. } => {
                 bytes.extend_from_slice(piece.get(place).unwrap_or_default());
                 *rows += 1;
@@ -149,17 +233,17 @@ impl Gathered {
 
     fn bytes(&self) -> usize {
         match &self.into {
-            Into::Cells(builder, _) => builder.bytes(),
+            Into::Cells(builder) => builder.bytes(),
             Into::Native { bytes, .. } => bytes.len(),
         }
     }
 
-    /// Takes what there is.
-    fn batch(&mut self) -> Result<ChangeBatch> {
+    /// Takes what there is; `before` counts the rows that went before it, by any reader.
+    fn batch(&mut self, before: &mut u64) -> Result<ChangeBatch> {
         match &mut self.into {
-            Into::Cells(builder, ord) => {
-                let changes = builder.finish_snapshot(*ord)?;
-                *ord += changes.rows() as u64;
+            Into::Cells(builder) => {
+                let changes = builder.finish_snapshot(*before)?;
+                *before += changes.rows() as u64;
                 Ok(ChangeBatch { tables: vec![changes], ..ChangeBatch::default() })
             }
             Into::Native { schema, rows, bytes } => {
@@ -223,8 +307,8 @@ fn same_as_described(schema: &TableSchema, now: &Table) -> Result<Vec<usize>> {
     snapshot::same_as_described(schema, Some(&now.schema))
 }
 
-/// The one COPY of a table; `order` is its `ORDER BY`, if there is one.
-fn copy(schema: &TableSchema, table: &Table, columns: &[usize], order: &str, native: bool) -> String {
+/// A COPY of a table; `rest` is its `WHERE` or `ORDER BY`, if there is one.
+fn copy(schema: &TableSchema, table: &Table, columns: &[usize], rest: &str, native: bool) -> String {
     let kind = |c: &usize| table.kinds.get(*c).copied().unwrap_or(Kind::Other);
     let expressions: Vec<String> = schema
         .columns
@@ -235,5 +319,5 @@ fn copy(schema: &TableSchema, table: &Table, columns: &[usize], order: &str, nat
             if native || kind(c).is_binary() { name } else { format!("{name}::text") }
         })
         .collect();
-    format!("COPY (SELECT {} FROM {}{order}) TO STDOUT (FORMAT binary)", expressions.join(", "), table.sql_read())
+    format!("COPY (SELECT {} FROM {}{rest}) TO STDOUT (FORMAT binary)", expressions.join(", "), table.sql_read())
 }

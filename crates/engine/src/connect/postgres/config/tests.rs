@@ -80,3 +80,16 @@ fn the_password_file_is_used_if_nobody_else_may_read_it() {
     assert_eq!(password(&open), None);
     assert!(open.passfile_problem.unwrap().contains("chmod 600"));
 }
+
+#[test]
+fn connections_are_counted() {
+    let home = tempfile::tempdir().unwrap();
+    let of = |rest: &str| settings(&format!("postgres://u@localhost/d{rest}"), &[], home.path());
+    assert_eq!(of("").unwrap().connections(), 1);
+    assert_eq!(of("?connections=64").unwrap().connections(), 64);
+    for wrong in ["0", "65", "-1", "many", ""] {
+        let error = of(&format!("?connections={wrong}")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{wrong}");
+        assert!(error.to_string().contains("from 1 to 64"), "{error}");
+    }
+}
