@@ -17,7 +17,8 @@
 //! - An error of a kind that may be retried, from anything but `write`, `commit` and `finish`, means that nothing happened:
 //!   the same call may be made again. After such an error from those three the lane is opened anew from the sink's own
 //!   position (F03: the outcome of a lost `commit` is never guessed).
-//! - A change that cannot be applied exactly is an error that names table and row (I10), never a warning.
+//! - A change that cannot be applied exactly is an error that names table and row (I10), never a warning. It may come with a
+//!   later `write` of the unit, and comes with its `commit` at the latest.
 //! - No default methods: a decorator that forgets to forward must not compile.
 
 use std::collections::{BTreeSet, HashMap};

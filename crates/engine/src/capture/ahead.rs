@@ -24,6 +24,9 @@ pub struct Ahead {
 }
 
 /// The end that reads the database.
+///
+/// Several readers may share one. Each then builds a batch of its own, so that with N readers N batches are being built or
+/// wait for the channel, which holds one more (I13).
 pub struct Feed {
     batches: mpsc::Sender<Result<ChangeBatch>>,
     budget: watch::Receiver<usize>,

@@ -93,7 +93,7 @@ async fn read(feed: &Arc<Feed>, table: Planned, sessions: &[Arc<Session>]) -> Re
     if let ([only], _) | ([only, ..], 1) = (sessions, readers) {
         return unit.read(only).await;
     }
-    // Whoever reads for an error's sake in vain is stopped by dropping the set.
+    // Dropped after an error, the set stops those that still read.
     let mut reading = JoinSet::new();
     for session in sessions.iter().take(readers).cloned() {
         let unit = unit.clone();
