@@ -211,8 +211,7 @@ async fn a_source_that_is_dropped_hangs_up() {
     let from = large();
     from.sql("INSERT INTO t SELECT i, repeat(md5(i::text), 32) FROM generate_series(100001, 150000) i");
     let proxy = Proxy::to(from.server());
-    let through = format!("{}?connections=2", from.server().through(proxy.port()).url(from.name()));
-    let reader: Arc<dyn Connector> = Arc::new(connector_of(&through));
+    let reader: Arc<dyn Connector> = Arc::new(connector_of(&from.server().through(proxy.port()).url(from.name())));
     let mut source = source(&reader).await;
     source.read(budget(10_000)).await.unwrap();
     drop(source);
