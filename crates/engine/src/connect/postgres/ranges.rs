@@ -20,6 +20,9 @@ const RANGE_MIN: i64 = 2 << 20;
 /// Ranges for each session, so that those that are quicker take more and all end at about the same time.
 const RANGES_EACH: i64 = 8;
 
+/// What to do where others may not see the snapshot.
+const ALONE: &str = "`connections=1` in the URL reads by one connection";
+
 /// The further sessions, and the conditions of each table that is read in ranges, by its number in the catalogue.
 #[derive(Default)]
 pub struct Ranges {
@@ -41,11 +44,9 @@ pub async fn open(first: &Session, settings: &Settings, tables: &[&Table]) -> Re
     }
     let locks: Vec<String> = large.iter().map(|t| t.sql_read()).collect();
     let export = "SELECT pg_catalog.pg_export_snapshot()";
-    let sessions = match first.client.query_one(export, &[]).await {
-        Ok(row) => joined(settings, &join(&row.get::<_, String>(0), &locks)).await,
-        // The transaction is void by it.
-        Err(e) => return Err(failed(e, "cannot show the snapshot to other connections").hint(ALONE)),
-    };
+    let cannot = |e| failed(e, "cannot show the snapshot to other connections").hint(ALONE);
+    let snapshot: String = first.client.query_one(export, &[]).await.map_err(cannot)?.get(0);
+    let sessions = joined(settings, &join(&snapshot, &locks)).await;
     let readers = i64::try_from(sessions.len() + 1).unwrap_or(1);
     let of = match readers {
         1 => HashMap::new(),
@@ -53,8 +54,6 @@ pub async fn open(first: &Session, settings: &Settings, tables: &[&Table]) -> Re
     };
     Ok(Ranges { sessions, of })
 }
-
-const ALONE: &str = "`connections=1` in the URL reads by one connection";
 
 /// A table's size, in blocks of so many bytes.
 #[derive(Clone, Copy)]
@@ -84,7 +83,7 @@ async fn blocks(session: &Session, tables: &[&Table]) -> Result<HashMap<u32, Siz
 fn join(snapshot: &str, tables: &[String]) -> String {
     format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE {} IN ACCESS SHARE MODE NOWAIT; \
-         SET TRANSACTION SNAPSHOT {}; SET LOCAL enable_tidscan = on",
+         SET TRANSACTION SNAPSHOT {}",
         tables.join(", "),
         super::literal(snapshot)
     )

@@ -90,13 +90,13 @@ async fn read(feed: &Arc<Feed>, table: Planned, sessions: &[Arc<Session>]) -> Re
     let readers = table.copies.len().min(sessions.len());
     let border = Mutex::new(Border { begun: false, rows: 0, readers });
     let unit = Arc::new(Unit { feed: feed.clone(), table, next: AtomicUsize::new(0), border });
-    if let ([only], _) | ([only, ..], 1) = (sessions, readers) {
-        return unit.read(only).await;
+    if let ([first, ..], 1) = (sessions, readers) {
+        return unit.read(first).await;
     }
     // Dropped after an error, the set stops those that still read.
     let mut reading = JoinSet::new();
-    for session in sessions.iter().take(readers).cloned() {
-        let unit = unit.clone();
+    for session in sessions.iter().take(readers) {
+        let (unit, session) = (unit.clone(), session.clone());
         reading.spawn(async move { unit.read(&session).await });
     }
     let mut wanted = true;
