@@ -1,8 +1,9 @@
 //! Reading ahead: a snapshot is read in a task or thread of its own, one batch ahead of whoever asks for it.
 //!
-//! Several connections may read one unit side by side, each with a clone of the [`Feed`]. In memory are then one batch that
-//! waits and one per connection, however large the unit is (I13). Who reads so hands over an empty batch that begins the
-//! unit before the clones read, and an empty one that ends it after all of them are done.
+//! Several connections may read one unit side by side, each with a clone of the [`Feed`] or all with one. In memory are then
+//! one batch that waits and one per connection, however large the unit is (I13). Who reads so sees to it that the first batch
+//! begins the unit and the last one ends it: by an empty one before the clones read and one after all of them are done, or
+//! under a lock.
 
 use std::time::Duration;
 
@@ -24,9 +25,6 @@ pub struct Ahead {
 }
 
 /// The end that reads the database.
-///
-/// Several readers may share one. Each then builds a batch of its own, so that with N readers N batches are being built or
-/// wait for the channel, which holds one more (I13).
 pub struct Feed {
     batches: mpsc::Sender<Result<ChangeBatch>>,
     budget: watch::Receiver<usize>,
