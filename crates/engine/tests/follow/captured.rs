@@ -147,7 +147,7 @@ fn nothing_is_installed_unasked() {
     );
     insta::assert_snapshot!(folder.refuses(&["run"]), @r"
     exit 2
-    error: capture is not installed: 15 statements to run [source a, job live]
+    error: capture is not installed: 17 statements to run [source a, job live]
       → `syncline install --dry-run` shows them, `syncline install` runs them; or say `install: auto` in the job
     ");
     folder.syncline(&["install"]).well();

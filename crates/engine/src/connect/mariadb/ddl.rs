@@ -163,8 +163,16 @@ fn as_sink(from: &TableSchema, there: &TableSchema, server: &Server) -> TableSch
 async fn plan_new(session: &mut Session, table: &TableSchema, spec: &WriteSpec, plan: &mut WritePlan) -> Result<()> {
     let server = session.server.clone();
     let name = table.name.to_string();
+    let other = other_kind(session, &table.name).await?;
+    if other == Some(Other::Itself) {
+        // Somebody created it since the catalogue was read: two copies that begin at once are no misfit.
+        if let [created] = &catalog::tables(session, std::slice::from_ref(&table.name)).await?[..] {
+            plan_existing(table, created, &server, plan);
+            return Ok(());
+        }
+    }
     let mut misfit = |reason: String| plan.misfits.push(Misfit { table: name.clone(), reason });
-    if let Some(kind) = other_kind(session, &table.name).await? {
+    if let Some(Other::Kind(kind)) = other {
         misfit(format!("there is a {kind} of this name at the sink, not a table of its own rows"));
         return Ok(());
     }
@@ -200,8 +208,17 @@ pub fn alter(table: &TableSchema, parts: &[String]) -> String {
     format!("ALTER TABLE {} {}", name_of(&table.name), parts.join(", "))
 }
 
-/// What else is called so: a view, a sequence.
-async fn other_kind(session: &mut Session, name: &TableName) -> Result<Option<String>> {
+/// What there is of a name.
+#[derive(Debug, PartialEq, Eq)]
+enum Other {
+    /// A table of just that name, after all.
+    Itself,
+    /// A view, a sequence, a table that is called so in other case.
+    Kind(String),
+}
+
+/// What else is called so.
+async fn other_kind(session: &mut Session, name: &TableName) -> Result<Option<Other>> {
     let database = name.schema.as_deref().unwrap_or(&session.server.database).to_owned();
     let sql = "SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?";
     let rows = session.rows_with(sql, vec![bound(&database), bound(&name.name)]).await?;
@@ -209,8 +226,9 @@ async fn other_kind(session: &mut Session, name: &TableName) -> Result<Option<St
     let same = |own: &str| own == &*name.name || folds && own.to_lowercase() == name.name.to_lowercase();
     let found = rows.iter().find(|row| same(&super::session::text(row, 0)));
     Ok(found.map(|row| match super::session::text(row, 1).as_str() {
-        "BASE TABLE" => "table with a name in other case".to_owned(),
-        kind => kind.to_lowercase(),
+        "BASE TABLE" if super::session::text(row, 0) == *name.name => Other::Itself,
+        "BASE TABLE" => Other::Kind("table with a name in other case".to_owned()),
+        kind => Other::Kind(kind.to_lowercase()),
     }))
 }
 
