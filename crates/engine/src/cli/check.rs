@@ -41,11 +41,17 @@ pub async fn check(context: &Context, args: CheckArgs) -> Result<Outcome> {
     if let Some(plan) = plan.filter(|_| all) {
         for spec in plan.jobs.values() {
             let job = run::job(context, &plan, spec)?;
-            let problem = match prepare(&job).await {
-                Ok(prepared) => prepared.refuse_misfits().err(),
-                Err(e) => Some(e),
+            let (problem, install) = match prepare(&job).await {
+                Ok(prepared) => (prepared.refuse_misfits().err(), prepared.install.statements.len()),
+                Err(e) => (Some(e), 0),
             };
             match &problem {
+                None if install > 0 => context.out.line(format!(
+                    "job {}: fits; {} to install at {}, see `syncline install --dry-run`",
+                    spec.name,
+                    counted(install as u64, "statement"),
+                    spec.from
+                )),
                 None => context.out.line(format!("job {}: fits", spec.name)),
                 Some(e) => {
                     outcome = Outcome::Failed;

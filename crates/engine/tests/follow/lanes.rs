@@ -58,3 +58,18 @@ fn a_source_that_was_put_back_is_never_followed_as_if_nothing_happened() {
     caught_up(&folder);
     same(&folder, &["t"]);
 }
+
+/// F43: a file that is put in the place of the one that is followed is noticed while the job runs.
+#[test]
+fn a_file_that_is_replaced_under_the_job_is_noticed() {
+    let folder = followed("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
+    caught_up(&folder);
+    let running = folder.started(&["run", "live", "--follow"]);
+    folder.sql("a.db", "INSERT INTO t VALUES (7, 'seen')");
+    while folder.sql("b.db", "SELECT count(*) FROM t") != "1" {}
+    std::fs::rename(folder.path("a.db"), folder.path("away.db")).unwrap();
+    folder.sql("a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'in another file')");
+    let ran = running.ends_within(std::time::Duration::from_secs(20));
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("another file was put in the place"), "{}", ran.err);
+}

@@ -24,6 +24,9 @@ const PRUNED_MAX: u64 = 20_000;
 /// How often a writer is looked for: soon after one, and when nothing has moved for a while.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(25));
 
+/// How often it is looked whether the file still is the one that was opened.
+const FILE_LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// How often a snapshot is begun anew because somebody wrote between it and its tick.
 const SNAPSHOT_TRIES: u32 = 20;
 
@@ -42,6 +45,9 @@ pub struct Changes {
     kept: Kept,
     more_to_prune: bool,
     last_change: Instant,
+    /// Which file was opened, and when it was last looked whether it still has its name (F43).
+    file: String,
+    file_seen: Instant,
     /// The open range: per table where it begins, where all end, and the id that was read last.
     after: Vec<u64>,
     upto: u64,
@@ -96,6 +102,8 @@ impl Changes {
             kept: Kept::default(),
             more_to_prune: false,
             last_change: Instant::now(),
+            file: sqlite.identity(),
+            file_seen: Instant::now(),
             after: Vec::new(),
             upto: 0,
             at: 0,
@@ -113,6 +121,19 @@ impl Changes {
                     .hint("run the same command again; the table is loaded again"));
             }
             self.schema_version = version;
+        }
+        Ok(())
+    }
+
+    /// The file is still the one that was opened: in one that was put in its place the application's changes would go
+    /// unseen (F43).
+    fn same_file(&mut self) -> Result<()> {
+        if self.file_seen.elapsed() > FILE_LOOK_EVERY {
+            self.file_seen = Instant::now();
+            if self.sqlite.identity() != self.file {
+                return Err(Error::new(ErrorKind::PositionLost, "another file was put in the place of the database")
+                    .hint("run the same command again; it looks at what the new file knows"));
+            }
         }
         Ok(())
     }
@@ -382,6 +403,7 @@ impl Captured for Changes {
                 return Ok(true);
             }
             self.settle().await?;
+            self.same_file()?;
             if Instant::now() >= until {
                 return Ok(false);
             }
