@@ -347,8 +347,9 @@ impl<C: Captured> Source for Follower<C> {
     async fn confirm(&mut self, upto: &Position) -> Result<()> {
         let tick = Place::parse(upto)?.tick.number;
         self.captured.keep(tick).await?;
-        // Nobody will ask again.
-        if self.until.is_some_and(|until| tick >= until) { self.captured.settle().await } else { Ok(()) }
+        // Nobody will ask again; but nobody writes beside a snapshot that is being read.
+        let loads = matches!(self.phase, Phase::Loading { .. });
+        if !loads && self.until.is_some_and(|until| tick >= until) { self.captured.settle().await } else { Ok(()) }
     }
 }
 

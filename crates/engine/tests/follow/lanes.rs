@@ -73,3 +73,32 @@ fn a_file_that_is_replaced_under_the_job_is_noticed() {
     assert_eq!(ran.code, Some(4), "{ran:?}");
     assert!(ran.err.contains("another file was put in the place"), "{}", ran.err);
 }
+
+/// Without a write-ahead log nobody can write beside a reader, not even Syncline beside its own snapshot.
+#[test]
+fn a_source_without_a_write_ahead_log_is_followed() {
+    let folder = followed("CREATE TABLE t (id INTEGER PRIMARY KEY, v); CREATE TABLE u (id INTEGER PRIMARY KEY)");
+    folder.sql("a.db", "PRAGMA journal_mode = DELETE; INSERT INTO t VALUES (1, 'a')");
+    caught_up(&folder);
+    folder.sql("a.db", "INSERT INTO t VALUES (2, 'b'); INSERT INTO u VALUES (1)");
+    caught_up(&folder);
+    same(&folder, &["t", "u"]);
+}
+
+/// F37: a table that is renamed, or dropped and made again, is another one.
+#[test]
+fn a_table_that_is_renamed_or_made_again_is_loaded() {
+    let folder = followed("CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a')");
+    caught_up(&folder);
+    folder.sql("a.db", "ALTER TABLE t RENAME TO u; INSERT INTO u VALUES (2, 'b')");
+    caught_up(&folder);
+    same(&folder, &["u"]);
+    // Nothing records for the old name.
+    assert_eq!(
+        folder.sql("a.db", "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'syncline_1_%'"),
+        "0"
+    );
+    folder.sql("a.db", "DROP TABLE u; CREATE TABLE u (id INTEGER PRIMARY KEY, v); INSERT INTO u VALUES (3, 'c')");
+    caught_up(&folder);
+    same(&folder, &["u"]);
+}

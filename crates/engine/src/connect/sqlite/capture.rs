@@ -71,6 +71,13 @@ pub fn plan(conn: &Connection, tables: &[CaptureTable]) -> Result<InstallPlan> {
     if incarnation(conn)?.is_none() {
         plan.statements.extend(ddl::control());
     }
+    // The triggers of a table that was renamed went along with it, and would record for nobody.
+    for record in &there {
+        if catalog::kind_of(conn, &record.name)?.is_none() {
+            plan.notices.push(format!("{} is gone or renamed, and no longer captured", record.name));
+            plan.statements.extend(ddl::drop_table(conn, record.log)?);
+        }
+    }
     let mut next = next_log(conn)?;
     for table in tables {
         let name = &*table.schema.name.name;

@@ -178,9 +178,10 @@ impl Changes {
         let cannot = |e| failed(e, "cannot write to the source");
         self.conn.execute_batch("BEGIN IMMEDIATE").map_err(cannot)?;
         let due = self.kept.known && (!self.kept.written || self.more_to_prune);
-        match act(&self.conn).and_then(|done| Ok((done, due && self.keep_and_prune()?))) {
+        let acted = act(&self.conn).and_then(|done| Ok((done, due && self.keep_and_prune()?)));
+        // A commit that has to wait for a reader leaves the transaction open.
+        match acted.and_then(|acted| self.conn.execute_batch("COMMIT").map(|()| acted)) {
             Ok((done, more)) => {
-                self.conn.execute_batch("COMMIT").map_err(cannot)?;
                 (self.kept.written, self.more_to_prune) = (self.kept.known, more);
                 Ok(done)
             }
