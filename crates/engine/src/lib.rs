@@ -11,4 +11,5 @@ pub mod connect;
 pub mod connector;
 pub mod job;
 pub mod registry;
+pub mod telemetry;
 pub mod wrap;

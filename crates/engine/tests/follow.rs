@@ -5,6 +5,7 @@
 mod captured;
 mod killed;
 mod lanes;
+mod metrics;
 mod random;
 
 use crate::support::binary::Folder;

@@ -108,6 +108,7 @@ pub async fn copy(context: &Context, args: CopyArgs) -> Result<Outcome> {
 pub async fn carry(context: &Context, job: &Job, prepared: Prepared) -> Result<JobReport> {
     prepared.refuse_misfits()?;
     let progress = Progress::new(&prepared);
+    context.watched.add(&job.name, &progress);
     let shown = progress::show(context.out, &progress);
     let report = run_lanes(job, prepared, &progress, context.stopped()).await;
     drop(shown);

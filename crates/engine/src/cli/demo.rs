@@ -53,8 +53,8 @@ pub async fn demo() -> Result<Outcome> {
         .map_err(|e| Error::new(ErrorKind::Denied, "cannot enter the demo's folder").caused_by(e))?;
     let (stopping, stop) = watch::channel(false);
     // A story is told to people, whatever else was asked for.
-    let context = &Context { out: super::Output::new(false, false), config: None, stop: Some(stop) };
-    let out = context.out;
+    let out = super::Output::new(false, false);
+    let context = &Context { out, config: None, stop: Some(stop), watched: super::Watched::default() };
     out.line(format!("Two SQLite databases in {}: a shop, and a laptop that has nothing yet.", folder.display()));
     sql(SHOP)?;
     std::fs::write(super::DEFAULT_FILE, CONFIG)

@@ -28,6 +28,7 @@ use tokio::sync::watch;
 use crate::config::{self, DEFAULT_FILE, Plan};
 use crate::job::Endpoint;
 use crate::registry;
+use crate::telemetry::Watched;
 use output::Output;
 
 /// Where help lists what every command takes.
@@ -151,6 +152,8 @@ struct Context {
     config: Option<PathBuf>,
     /// Becomes true when a job that follows shall end, besides the signals that end it: the demo's way.
     stop: Option<watch::Receiver<bool>>,
+    /// The jobs that run, for whoever watches by `--metrics`.
+    watched: Watched,
 }
 
 impl Context {
@@ -204,7 +207,8 @@ impl Context {
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|e| usage(&e));
     start_tracing(cli.verbose);
-    let context = Context { out: Output::new(cli.json, cli.quiet), config: cli.config, stop: None };
+    let context =
+        Context { out: Output::new(cli.json, cli.quiet), config: cli.config, stop: None, watched: Watched::default() };
     let runtime = match start_runtime() {
         Ok(runtime) => runtime,
         Err(e) => {

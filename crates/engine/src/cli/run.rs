@@ -1,5 +1,7 @@
 //! `syncline run`: jobs of the configuration file, until they are done.
 
+use std::net::SocketAddr;
+
 use clap::Args;
 use serde_json::{Value, json};
 use syncline_model::mapping::ValueRules;
@@ -11,6 +13,7 @@ use super::{Context, Outcome, copy, install};
 use crate::config::{self, Capture, JobSpec, Plan};
 use crate::connector::Budget;
 use crate::job::{Job, JobReport, Until, prepare};
+use crate::telemetry;
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -19,6 +22,9 @@ pub struct RunArgs {
     /// Keep going: carry changes as they are made, until stopped (jobs with `capture: trigger`)
     #[arg(long)]
     follow: bool,
+    /// Serve counts and lag in Prometheus' text format at http://ADDR/metrics, for example 127.0.0.1:9464
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
     /// Start over instead of continuing what was interrupted (jobs with `capture: snapshot`)
     #[arg(long, conflicts_with = "follow")]
     restart: bool,
@@ -30,6 +36,9 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
     if args.follow && specs.iter().all(|spec| spec.capture == Capture::Snapshot) {
         return Err(Error::new(ErrorKind::Config, "there is nothing to follow: these jobs take snapshots")
             .hint("say `capture: trigger` in the job"));
+    }
+    if let Some(address) = args.metrics {
+        telemetry::serve(address, context.watched.clone()).await?;
     }
     // Jobs that follow never end by themselves; the others run one after another, for the source's sake.
     let ended = match args.follow {
