@@ -2,6 +2,7 @@
 //!
 //! The sqlite3 program is the judge.
 
+mod brands;
 mod captured;
 mod killed;
 mod lanes;
