@@ -2,12 +2,14 @@
 //!
 //! The source reads in one snapshot, so that all tables are of one moment. The sink writes a unit as one transaction: DDL,
 //! rows, position and epoch. Triggers do not fire and references are not checked for what the sink writes, where the
-//! login may have it so: the rows already hold what the source's triggers made of them. Absent: capture (the source is a
-//! snapshot for now).
+//! login may have it so: the rows already hold what the source's triggers made of them. Changes are captured by triggers
+//! ([`capture`]) and read between ticks ([`changes`]).
 
 mod apply;
+mod capture;
 mod cascade;
 mod catalog;
+mod changes;
 mod config;
 mod copy;
 mod ddl;
@@ -28,12 +30,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncline_model::pattern::Selection;
-use syncline_model::{Position, Result};
+use syncline_model::{ErrorKind, Position, Result};
 
+use crate::capture::follow::Follower;
 use crate::config::{NetworkUrl, Secret};
 use crate::connector::{
-    Capabilities, Capture, CheckReport, Connector, Description, Finding, Level, ReadSpec, Sink, Source, WritePlan,
-    WriteSpec,
+    Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, Finding, InstallPlan, LaneId,
+    Level, ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
 use config::Settings;
 use session::{Session, failed};
@@ -121,6 +124,10 @@ impl Connector for Postgres {
     }
 
     async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>> {
+        if let Some(follow) = &spec.follow {
+            let captured = changes::Changes::open(self, follow).await?;
+            return Ok(Box::new(Follower::open(captured, at, spec.clone(), follow).await?));
+        }
         Ok(Box::new(source::snapshot(self.session().await?, &self.settings, at, spec.clone()).await?))
     }
 
@@ -129,7 +136,40 @@ impl Connector for Postgres {
     }
 
     fn capture(&self) -> Option<&dyn Capture> {
-        None
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Capture for Postgres {
+    async fn install_plan(&self, tables: &[CaptureTable]) -> Result<InstallPlan> {
+        capture::plan(&self.session().await?, tables).await
+    }
+
+    async fn install(&self, tables: &[CaptureTable]) -> Result<InstallPlan> {
+        capture::install(&self.session().await?, tables).await
+    }
+
+    async fn uninstall_plan(&self, lane: Option<&LaneId>) -> Result<Vec<String>> {
+        capture::removal(&self.session().await?, lane).await
+    }
+
+    async fn uninstall(&self, lane: Option<&LaneId>) -> Result<Vec<String>> {
+        capture::remove(&self.session().await?, lane).await
+    }
+
+    async fn node(&self) -> Result<Option<String>> {
+        let session = self.session().await?;
+        // Where it could be installed nowhere, nothing is.
+        let home = match capture::home(&session).await {
+            Err(e) if e.kind() == ErrorKind::Schema => return Ok(None),
+            home => home?,
+        };
+        Ok(capture::node(&session, &home).await?.map(|node| node.incarnation))
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>> {
+        capture::backlog(&self.session().await?).await
     }
 }
 

@@ -39,7 +39,15 @@ struct Planned {
 /// Takes the snapshot now: what is committed later is not part of it.
 pub async fn snapshot(session: Session, settings: &Settings, at: Option<Position>, spec: ReadSpec) -> Result<Ahead> {
     let (_, wanted) = snapshot::remaining(at.as_ref(), &spec.tables)?;
-    let tables = begin(&session, &wanted).await?;
+    begin(&session, &wanted).await?;
+    begun(session, settings, at, spec).await
+}
+
+/// The same in a transaction that has begun: [`begin`], and its snapshot may be taken.
+pub async fn begun(session: Session, settings: &Settings, at: Option<Position>, spec: ReadSpec) -> Result<Ahead> {
+    let (_, wanted) = snapshot::remaining(at.as_ref(), &spec.tables)?;
+    let names: Vec<_> = wanted.iter().map(|t| t.name.clone()).collect();
+    let tables = catalog::tables(&session, &names).await?;
     let ranges = match spec.order {
         ReadOrder::Key => ranges::Ranges::default(),
         ReadOrder::Fastest => {
@@ -261,12 +269,9 @@ impl Gathered {
     }
 }
 
-/// Begins the transaction, holds the tables as they are, and only then takes the snapshot: a table that is emptied or
-/// changed between would not be what it was (F88).
-async fn begin(
-    session: &Session,
-    wanted: &[Arc<TableSchema>],
-) -> Result<std::collections::HashMap<syncline_model::TableName, Table>> {
+/// Begins the transaction and holds the tables as they are, before the snapshot is taken by what is asked next: a table
+/// that is emptied or changed between would not be what it was (F88).
+pub async fn begin(session: &Session, wanted: &[Arc<TableSchema>]) -> Result<()> {
     let cannot = |e| failed(e, "cannot begin a snapshot");
     let names: Vec<_> = wanted.iter().map(|t| t.name.clone()).collect();
     let before = catalog::tables(session, &names).await?;
@@ -283,7 +288,7 @@ async fn begin(
             },
         )?;
     }
-    catalog::tables(session, &names).await
+    Ok(())
 }
 
 /// With the statement that gives the right, if one is missing.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use syncline_model::cell::Interval;
 use syncline_model::decimal::Decimal;
 use syncline_model::temporal::DAY_US;
-use syncline_model::{Cell, Error, ErrorKind, Result};
+use syncline_model::{Cell, CellBuf, Error, ErrorKind, Result};
 
 use super::numeric::Numeric;
 use super::{Kind, moment, numeric};
@@ -120,6 +120,20 @@ impl Rows {
             Field::Long(text) => Cell::Decimal(Decimal::from_text(text).ok_or_else(damaged)?),
         })
     }
+}
+
+/// The cell of one value in its binary form.
+pub fn cell(kind: Kind, bytes: &[u8]) -> Result<CellBuf> {
+    Ok(match field(kind, bytes, 0).ok_or_else(damaged)? {
+        Field::Ready(cell) => CellBuf::Plain(cell),
+        Field::Text(start, end) => {
+            let bytes = bytes.get(start..end).ok_or_else(damaged)?;
+            std::str::from_utf8(bytes).map_or(Cell::BadText(bytes), Cell::Text).to_owned()
+        }
+        Field::Bytes(start, end) => Cell::Bytes(bytes.get(start..end).ok_or_else(damaged)?).to_owned(),
+        Field::Irregular(text) => Cell::Text(&text).to_owned(),
+        Field::Long(text) => Cell::Decimal(Decimal::from_text(&text).ok_or_else(damaged)?).to_owned(),
+    })
 }
 
 fn take<const N: usize>(data: &[u8], at: &mut usize) -> Result<[u8; N]> {

@@ -1,0 +1,270 @@
+//! The statements of capture: control tables, change tables, the trigger function of each table.
+//!
+//! The function runs with the rights of whoever installed it, in the application's session. So every name in it says its
+//! schema, operators too: what the session's search path holds is never looked at. (To pin the path by `SET` on the
+//! function says the same, and costs a third more.) No equality of a type is asked either; values are compared as they
+//! are stored.
+
+use std::fmt::Write as _;
+
+use super::super::{literal, quoted};
+use super::{Captured, Facts};
+
+/// Columns per number in which an update's changed columns are bits.
+pub const BITS: usize = 62;
+
+/// Most columns of a captured table: a table has up to 1,600, and the change table holds each of them twice.
+pub const COLUMNS_MAX: usize = 780;
+
+/// Most bytes of a row in its page, roughly.
+pub const WIDTH_MAX: i64 = 7_900;
+
+/// The sequence that gives the order over all tables.
+pub const ORDER: &str = "syncline_order";
+
+/// Where everything of ours is.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// The schema's name.
+    pub name: String,
+    /// Its number in the catalogue.
+    pub oid: u32,
+    /// Who else gets rights to what the login creates, quoted.
+    pub others: Vec<String>,
+}
+
+impl Home {
+    /// A thing of ours by its name, with its schema.
+    pub fn of(&self, name: &str) -> String {
+        format!("{}.{name}", quoted(&self.name))
+    }
+
+    /// A change table.
+    pub fn log(&self, log: u64) -> String {
+        self.of(&format!("syncline_log_{log}"))
+    }
+
+    /// Nobody but the owner reads or writes it: the application's roles come by the trigger function alone.
+    fn closed(&self, kind: &str, name: &str) -> String {
+        let others: String = self.others.iter().map(|role| format!(", {role}")).collect();
+        format!("REVOKE ALL ON {kind} {} FROM PUBLIC{others}", self.of(name))
+    }
+
+    /// The things that every captured database has.
+    pub fn control(&self) -> Vec<String> {
+        let mut statements = vec![
+            format!("CREATE TABLE {} (incarnation text NOT NULL, logs bigint NOT NULL)", self.of("syncline_node")),
+            format!(
+                "INSERT INTO {} VALUES (pg_catalog.replace(pg_catalog.gen_random_uuid()::text, '-', ''), 0)",
+                self.of("syncline_node")
+            ),
+            format!(
+                "CREATE TABLE {} (log bigint PRIMARY KEY, schema text NOT NULL, name text NOT NULL, oid oid NOT NULL, \
+                 columns text NOT NULL, UNIQUE (schema, name))",
+                self.of("syncline_capture")
+            ),
+            // Numbers must not be drawn ahead: within one key their order is that of the changes (F20).
+            format!("CREATE SEQUENCE {} CACHE 1", self.of(ORDER)),
+            format!(
+                "CREATE TABLE {} (tick bigint PRIMARY KEY, snapshot pg_catalog.pg_snapshot NOT NULL, token text NOT NULL)",
+                self.of("syncline_tick")
+            ),
+            format!(
+                "CREATE TABLE {} (lane text PRIMARY KEY, tick bigint NOT NULL, tables text NOT NULL)",
+                self.of("syncline_lane")
+            ),
+        ];
+        for table in ["syncline_node", "syncline_capture", "syncline_tick", "syncline_lane"] {
+            statements.push(self.closed("TABLE", table));
+        }
+        statements.push(self.closed("SEQUENCE", ORDER));
+        statements
+    }
+}
+
+/// How a table is captured.
+pub struct Triggers<'a> {
+    home: &'a Home,
+    /// Its name for use in SQL.
+    table: String,
+    schema: &'a str,
+    name: &'a str,
+    facts: &'a Facts,
+    columns: Vec<Captured>,
+}
+
+impl<'a> Triggers<'a> {
+    /// `columns` are all columns of the table as it is, in their order.
+    pub fn new(home: &'a Home, schema: &'a str, name: &'a str, facts: &'a Facts, columns: Vec<Captured>) -> Self {
+        let table = format!("{}.{}", quoted(schema), quoted(name));
+        Self { home, table, schema, name, facts, columns }
+    }
+
+    fn written_down(&self) -> String {
+        literal(&serde_json::to_string(&self.columns).unwrap_or_default())
+    }
+
+    fn words(&self) -> usize {
+        self.columns.len().div_ceil(BITS)
+    }
+
+    /// Everything for a table that is not captured yet.
+    pub fn create(&self, log: u64) -> Vec<String> {
+        let home = self.home;
+        let name = format!("syncline_log_{log}");
+        let bits = (0..self.words()).map(|i| format!("c{i} bigint"));
+        // Of the type under a domain, which may refuse the nulls that stand for what is not known.
+        let image =
+            |side: &'static str| self.facts.types.iter().enumerate().map(move |(i, t)| format!("{side}{i} {t}"));
+        let columns: Vec<_> = bits.chain(image("o")).chain(image("n")).collect();
+        let mut statements = vec![
+            format!("UPDATE {} SET logs = {log}", home.of("syncline_node")),
+            format!(
+                "INSERT INTO {} VALUES ({log}, {}, {}, {}, {})",
+                home.of("syncline_capture"),
+                literal(self.schema),
+                literal(self.name),
+                self.facts.oid,
+                self.written_down()
+            ),
+            format!(
+                "CREATE TABLE {} (xid pg_catalog.xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(), \
+                 id bigint NOT NULL DEFAULT pg_catalog.nextval({}), op pg_catalog.\"char\" NOT NULL, \
+                 at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), by text NOT NULL DEFAULT session_user, {}) \
+                 WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000)",
+                home.log(log),
+                literal(&home.of(ORDER)),
+                columns.join(", ")
+            ),
+            format!("CREATE INDEX ON {} (xid)", home.log(log)),
+            format!("CREATE INDEX ON {} (id) WHERE op = '?'", home.log(log)),
+            home.closed("TABLE", &name),
+        ];
+        statements.extend(self.function(log));
+        statements.push(home.closed("FUNCTION", &format!("{name}()")));
+        statements.extend(self.triggers(log));
+        statements
+    }
+
+    /// The trigger function of a table that is captured already and needs more kept.
+    pub fn again(&self, log: u64) -> Vec<String> {
+        let capture = self.home.of("syncline_capture");
+        let record = format!("UPDATE {capture} SET columns = {} WHERE log = {log}", self.written_down());
+        [record].into_iter().chain(self.function(log)).collect()
+    }
+
+    fn function(&self, log: u64) -> Option<String> {
+        Some(format!(
+            "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS {}",
+            self.home.log(log),
+            literal(&self.body(log))
+        ))
+    }
+
+    /// `!` sorts before every letter, digit and `_`: the server runs the triggers of a row by name, and one of the
+    /// application that touches the row again must not be recorded before the change that fired it.
+    fn triggers(&self, log: u64) -> [String; 2] {
+        let function = self.home.log(log);
+        [
+            format!(
+                "CREATE TRIGGER \"!syncline_{log}\" AFTER INSERT OR UPDATE OR DELETE ON {} FOR EACH ROW EXECUTE FUNCTION {function}()",
+                self.table
+            ),
+            format!(
+                "CREATE TRIGGER \"!syncline_{log}_truncate\" AFTER TRUNCATE ON {} FOR EACH STATEMENT EXECUTE FUNCTION {function}()",
+                self.table
+            ),
+        ]
+    }
+
+    /// The function's text.
+    pub fn body(&self, log: u64) -> String {
+        let columns = || self.columns.iter().enumerate();
+        let words = || 0..self.words();
+        let table = self.home.log(log);
+        let names = |side: &str| columns().map(|(i, _)| format!("{side}{i}")).collect::<Vec<_>>().join(", ");
+        let row =
+            |row: &str| columns().map(|(_, c)| format!("{row}.{}", quoted(&c.name))).collect::<Vec<_>>().join(", ");
+        let mut body = String::new();
+        let declared: String = words().map(|i| format!("c{i} pg_catalog.int8; ")).collect();
+        let changed: String = words().map(|i| format!("c{i} := {}; ", self.bits(i))).collect();
+        let none: Vec<_> = words().map(|i| format!("c{i} OPERATOR(pg_catalog.=) 0")).collect();
+        let values: Vec<_> =
+            words().map(|i| format!("c{i}")).chain(columns().flat_map(|(i, c)| images(i, c))).collect();
+        let into: Vec<_> = words()
+            .map(|i| format!("c{i}"))
+            .chain(columns().flat_map(|(i, _)| [format!("o{i}"), format!("n{i}")]))
+            .collect();
+        let _ = write!(
+            body,
+            "DECLARE {declared}BEGIN {} \
+             IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN INSERT INTO {table} (op, {}) VALUES ('I', {}); \
+             ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN INSERT INTO {table} (op, {}) VALUES ('D', {}); \
+             ELSIF TG_OP OPERATOR(pg_catalog.=) 'TRUNCATE' THEN INSERT INTO {table} (op) VALUES ('T'); \
+             ELSE {changed}IF {} THEN RETURN NULL; END IF; \
+             INSERT INTO {table} (op, {}) VALUES ('U', {}); END IF; RETURN NULL; END",
+            self.guard(log),
+            names("n"),
+            row("NEW"),
+            names("o"),
+            row("OLD"),
+            none.join(" AND "),
+            into.join(", "),
+            values.join(", ")
+        );
+        body
+    }
+
+    /// What looks, once in a transaction, whether the table still has the columns that are named below. If not, the
+    /// application's statement must not fail by it (F113): that something was changed is all that is recorded.
+    fn guard(&self, log: u64) -> String {
+        let mark = literal(&format!("syncline.log_{}_{log}", self.home.oid));
+        format!(
+            "IF (pg_catalog.current_setting({mark}, true) OPERATOR(pg_catalog.=) \
+             pg_catalog.pg_current_xact_id()::pg_catalog.text) IS NOT TRUE THEN \
+             IF ((SELECT {SHAPE} FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) TG_RELID \
+             AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped) OPERATOR(pg_catalog.=) {}) IS NOT TRUE \
+             THEN INSERT INTO {} (op) VALUES ('?'); RETURN NULL; END IF; \
+             PERFORM pg_catalog.set_config({mark}, pg_catalog.pg_current_xact_id()::pg_catalog.text, true); END IF;",
+            literal(&self.facts.shape),
+            self.home.log(log)
+        )
+    }
+
+    fn bits(&self, word: usize) -> String {
+        let bit = |(bit, column): (usize, &Captured)| {
+            let name = quoted(&column.name);
+            format!(
+                "(CASE WHEN pg_catalog.record_image_ne(ROW(NEW.{name}), ROW(OLD.{name})) THEN {}::pg_catalog.int8 ELSE 0 END)",
+                1u64 << bit
+            )
+        };
+        let bits: Vec<_> = self.columns.iter().skip(word * BITS).take(BITS).enumerate().map(bit).collect();
+        bits.join(" OPERATOR(pg_catalog.|) ")
+    }
+}
+
+/// A table's columns in one text, by name: those of a partition may stand in another order.
+pub const SHAPE: &str = "pg_catalog.string_agg(a.attname::pg_catalog.text OPERATOR(pg_catalog.||) ' ' \
+    OPERATOR(pg_catalog.||) a.atttypid::pg_catalog.text OPERATOR(pg_catalog.||) ' ' \
+    OPERATOR(pg_catalog.||) a.atttypmod::pg_catalog.text, ',' ORDER BY a.attname::pg_catalog.text COLLATE pg_catalog.\"C\")";
+
+/// What an update keeps of a column: old and new value.
+fn images(i: usize, column: &Captured) -> [String; 2] {
+    let name = quoted(&column.name);
+    let changed = format!("(c{} OPERATOR(pg_catalog.&) {}) OPERATOR(pg_catalog.<>) 0", i / BITS, 1u64 << (i % BITS));
+    let old = match column.kept {
+        true => format!("OLD.{name}"),
+        false => format!("CASE WHEN {changed} THEN OLD.{name} END"),
+    };
+    [old, format!("CASE WHEN {changed} THEN NEW.{name} END")]
+}
+
+/// What removes the capture of a table. The triggers go with their function, which needs no right on the table.
+pub fn drop_table(home: &Home, log: u64) -> Vec<String> {
+    vec![
+        format!("DROP FUNCTION IF EXISTS {}() CASCADE", home.log(log)),
+        format!("DROP TABLE IF EXISTS {}", home.log(log)),
+        format!("DELETE FROM {} WHERE log = {log}", home.of("syncline_capture")),
+    ]
+}

@@ -1,0 +1,400 @@
+//! Reading what was captured in a PostgreSQL database.
+//!
+//! A tick is a row with the server's own account of what was committed, `pg_current_snapshot()`. What lies between two
+//! ticks is what the second sees and the first does not: whole transactions, those too that drew their numbers early and
+//! committed late, or were prepared and outlived the server (I14, F16, F17, F21). The tick is committed before anything
+//! up to it is shipped, and waits for the disk whatever the application's commits do; so all that it sees is durable
+//! (F114).
+
+mod rows;
+mod seen;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use syncline_model::{Error, ErrorKind, Result};
+use tokio_postgres::SimpleQueryMessage;
+
+use super::capture::ddl::{Home, ORDER};
+use super::capture::{self, mark};
+use super::session::{Session, failed};
+use super::{Postgres, literal, source};
+use crate::capture::follow::{Captured, Piece, Tick};
+use crate::connector::{Follow, LaneId, ReadSpec, Source};
+use rows::{Followed, Ranges, Reading};
+use seen::Seen;
+
+/// Most entries of a change table that one statement prunes.
+const PRUNED_MAX: u64 = 20_000;
+
+/// How often a busy lane prunes, and how many pieces at a time.
+const PRUNE_EVERY: Duration = Duration::from_secs(1);
+const PRUNE_PIECES_MAX: u32 = 8;
+
+/// How often a writer is looked for: soon after one, and when nothing has moved for a while.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(25));
+
+/// How many change tables one query is asked about.
+const ASKED_MAX: usize = 200;
+
+/// Serialises those who make ticks.
+const TICK_LOCK: i64 = 0x5359_4e43_0002;
+
+/// What one lane reads of a database's changes.
+pub struct Changes {
+    postgres: Postgres,
+    /// For ticks and all that is written; entries are read by another.
+    session: Session,
+    reader: Session,
+    home: Home,
+    lane: LaneId,
+    incarnation: String,
+    tables: Vec<Followed>,
+    logs: Vec<u64>,
+    oids: Vec<u32>,
+    /// What the catalogue said of the tables when capture was last verified.
+    mark: Option<String>,
+    /// What is known to be in ticks, or to be none of this lane's.
+    looked: Option<Look>,
+    kept: Kept,
+    more_to_prune: bool,
+    pruned: Instant,
+    last_change: Instant,
+    reading: Option<Reading>,
+}
+
+/// A look at what is committed.
+#[derive(Debug, Clone)]
+struct Look {
+    /// The last number that was drawn, asked before the snapshot: whoever drew an earlier one had its transaction's number
+    /// by then, because a row is written before its trigger runs.
+    order: String,
+    seen: Seen,
+}
+
+/// What the lane has.
+#[derive(Default)]
+struct Kept {
+    tick: u64,
+    /// Whether anything was said of it yet.
+    known: bool,
+    /// Whether the database says so.
+    written: bool,
+}
+
+impl Changes {
+    /// Opens what was captured of these tables.
+    pub async fn open(postgres: &Postgres, follow: &Follow) -> Result<Self> {
+        let (session, reader) = (postgres.session().await?, postgres.session().await?);
+        let cannot = |e| failed(e, "cannot set the session up");
+        // Change tables come and go; what the planner knows of their size is always old.
+        let settings = "SET enable_seqscan = off; SET jit = off";
+        session.client.batch_execute(settings).await.map_err(cannot)?;
+        reader.client.batch_execute(settings).await.map_err(cannot)?;
+        let home = capture::home(&session).await?;
+        let node = capture::node(&session, &home).await?.ok_or_else(|| {
+            Error::new(ErrorKind::Schema, "nothing captures this database's changes")
+                .hint("`syncline install` shows what that takes, and does it")
+        })?;
+        let verified = capture::verified(&session, &home, &follow.tables).await?;
+        let oids: Vec<u32> = verified.iter().map(|v| v.record.oid).collect();
+        let wanted = follow.tables.iter().cloned();
+        let tables = wanted.zip(verified).map(|(wanted, v)| Followed::new(wanted, v)).collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            postgres: postgres.clone(),
+            session,
+            reader,
+            home,
+            lane: follow.lane.clone(),
+            incarnation: node.incarnation,
+            logs: tables.iter().map(Followed::log).collect(),
+            tables,
+            oids,
+            // Asked at the first tick, and then compared with what stands here: verified again.
+            mark: None,
+            looked: None,
+            kept: Kept::default(),
+            more_to_prune: false,
+            pruned: Instant::now(),
+            last_change: Instant::now(),
+            reading: None,
+        })
+    }
+
+    /// The tables are captured as they were; asked whenever anybody has changed one of them.
+    async fn verify(&mut self) -> Result<()> {
+        let mark = mark(&self.session, &self.home, &self.oids).await?;
+        if mark != self.mark || mark.is_none() {
+            let wanted: Vec<_> = self.tables.iter().map(|t| t.wanted.clone()).collect();
+            let found = capture::verified(&self.session, &self.home, &wanted).await?;
+            if found.iter().map(|v| v.record.log).ne(self.logs.iter().copied()) {
+                return Err(Error::new(ErrorKind::Schema, "capture was installed anew meanwhile")
+                    .hint("run the same command again; the table is loaded again"));
+            }
+            self.mark = mark;
+        }
+        Ok(())
+    }
+
+    async fn look(&self) -> Result<Look> {
+        let sql = format!("SELECT last_value FROM {}; SELECT pg_catalog.pg_current_snapshot()", self.home.of(ORDER));
+        let answers = self.session.client.simple_query(&sql).await;
+        let answers = answers.map_err(|e| failed(e, "cannot look for changes"))?;
+        let mut values = answers.iter().filter_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        let order = values.next().unwrap_or_default().to_owned();
+        Ok(Look { order, seen: Seen::parse(values.next().unwrap_or_default())? })
+    }
+
+    /// Whether a change of this lane's tables was committed between.
+    async fn any_between(&self, first: &Seen, second: &Seen) -> Result<bool> {
+        let Some(condition) = first.until(second) else { return Ok(false) };
+        let conditions: Vec<_> = (0..self.logs.len()).map(|i| (i, condition.clone())).collect();
+        Ok(!self.not_empty(conditions).await?.is_empty())
+    }
+
+    /// Those of these tables that have entries which meet the condition.
+    async fn not_empty(&self, conditions: Ranges) -> Result<Ranges> {
+        let mut found = Vec::new();
+        for asked in conditions.chunks(ASKED_MAX) {
+            let each: Vec<_> = asked
+                .iter()
+                .filter_map(|(i, condition)| {
+                    let log = self.home.log(*self.logs.get(*i)?);
+                    Some(format!("EXISTS (SELECT FROM {log} WHERE {condition})"))
+                })
+                .collect();
+            let sql = format!("SELECT ARRAY[{}]", each.join(", "));
+            let answers = self.session.client.simple_query(&sql).await;
+            let answers = answers.map_err(|e| failed(e, "cannot look for changes"))?;
+            let row = answers.iter().find_map(|a| if let SimpleQueryMessage::Row(row) = a { row.get(0) } else { None });
+            let row = row.unwrap_or_default().trim_matches(['{', '}']).split(',').map(|b| b == "t");
+            found.extend(asked.iter().zip(row).filter(|(_, any)| *any).map(|(range, _)| range.clone()));
+        }
+        Ok(found)
+    }
+
+    async fn newest_tick(&self) -> Result<Option<(Tick, Seen)>> {
+        let sql = format!(
+            "SELECT tick, token, snapshot::text FROM {} ORDER BY tick DESC LIMIT 1",
+            self.home.of("syncline_tick")
+        );
+        let row = self.session.client.query_opt(&sql, &[]).await.map_err(|e| failed(e, "cannot read the ticks"))?;
+        row.map(|row| Ok((tick_of(row.get(0), row.get(1)), Seen::parse(row.get(2))?))).transpose()
+    }
+
+    async fn tick_now(&mut self) -> Result<Tick> {
+        let look = self.look().await?;
+        self.verify().await?;
+        if let Some((tick, seen)) = self.newest_tick().await?
+            && !self.any_between(&seen, &look.seen).await?
+        {
+            self.looked = Some(look);
+            return Ok(tick);
+        }
+        self.last_change = Instant::now();
+        self.begin_tick().await?;
+        let made = self.make_tick("pg_catalog.pg_current_snapshot()").await;
+        let (tick, seen) = self.end_tick(made).await?;
+        self.looked = Some(Look { order: look.order, seen });
+        if self.pruned.elapsed() > PRUNE_EVERY {
+            self.prune(PRUNE_PIECES_MAX).await?;
+        }
+        Ok(tick)
+    }
+
+    /// Nobody else makes a tick until this transaction ends, and what the next statement sees has the newest one in it.
+    async fn begin_tick(&self) -> Result<()> {
+        let begin = format!("BEGIN; SELECT pg_catalog.pg_advisory_xact_lock({TICK_LOCK})");
+        self.session.client.batch_execute(&begin).await.map_err(|e| failed(e, "cannot begin a tick"))
+    }
+
+    async fn make_tick(&mut self, snapshot: &str) -> Result<(Tick, Seen)> {
+        let ticks = self.home.of("syncline_tick");
+        let sql = format!(
+            "INSERT INTO {ticks} SELECT COALESCE(max(tick), 0) + 1, {snapshot}, \
+             pg_catalog.left(pg_catalog.gen_random_uuid()::text, 8) FROM {ticks} RETURNING tick, token, snapshot::text"
+        );
+        let row = self.session.client.query_one(&sql, &[]).await.map_err(|e| failed(e, "cannot make a tick"))?;
+        self.write_kept().await?;
+        Ok((tick_of(row.get(0), row.get(1)), Seen::parse(row.get(2))?))
+    }
+
+    /// F114: the session waits for the disk at its commits.
+    async fn end_tick<T>(&mut self, made: Result<T>) -> Result<T> {
+        let end = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.session.client.batch_execute(end).await.map_err(|e| failed(e, "cannot make a tick"));
+        let made = made?;
+        ended?;
+        self.kept.written = self.kept.known;
+        Ok(made)
+    }
+
+    /// Writes down what the lane has.
+    async fn write_kept(&mut self) -> Result<()> {
+        if !self.kept.known || self.kept.written {
+            return Ok(());
+        }
+        let lanes = self.home.of("syncline_lane");
+        let logs = serde_json::to_string(&self.logs).unwrap_or_default();
+        let sql = format!(
+            "INSERT INTO {lanes} VALUES ({}, {}, '{logs}') \
+             ON CONFLICT (lane) DO UPDATE SET tick = excluded.tick, tables = excluded.tables",
+            literal(&self.lane.0),
+            self.kept.tick
+        );
+        self.more_to_prune = true;
+        self.session.client.batch_execute(&sql).await.map_err(|e| failed(e, "cannot write down how far the lane got"))
+    }
+
+    /// Removes what every lane has, in pieces, each a transaction of its own; nobody who writes waits for it.
+    async fn prune(&mut self, mut pieces: u32) -> Result<()> {
+        let cannot = |e| failed(e, "cannot remove what every lane has");
+        let (ticks, lanes) = (self.home.of("syncline_tick"), self.home.of("syncline_lane"));
+        self.pruned = Instant::now();
+        self.more_to_prune = false;
+        // A lane's own tick must stay, to be known again.
+        let sql = format!("DELETE FROM {ticks} WHERE tick < (SELECT min(tick) FROM {lanes})");
+        self.session.client.batch_execute(&sql).await.map_err(cannot)?;
+        let sql = format!("SELECT snapshot::text FROM {ticks} WHERE tick = (SELECT min(tick) FROM {lanes})");
+        let Some(row) = self.session.client.query_opt(&sql, &[]).await.map_err(cannot)? else { return Ok(()) };
+        let condition = Seen::parse(row.get(0))?.all();
+        let records = capture::records(&self.session, &self.home).await?;
+        for log in records.iter().map(|r| self.home.log(r.log)) {
+            let sql = format!(
+                "DELETE FROM {log} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {log} WHERE {condition} \
+                 LIMIT {PRUNED_MAX} FOR UPDATE SKIP LOCKED))"
+            );
+            while self.session.client.execute(&sql, &[]).await.map_err(cannot)? == PRUNED_MAX {
+                pieces = pieces.saturating_sub(1);
+                if pieces == 0 {
+                    self.more_to_prune = true;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn tick_of(number: i64, token: String) -> Tick {
+    Tick { number: u64::try_from(number).unwrap_or(0), token }
+}
+
+#[async_trait]
+impl Captured for Changes {
+    fn incarnation(&self) -> &str {
+        &self.incarnation
+    }
+
+    fn logs(&self) -> &[u64] {
+        &self.logs
+    }
+
+    async fn tick(&mut self) -> Result<Tick> {
+        self.tick_now().await
+    }
+
+    async fn holds(&mut self, tick: &Tick) -> Result<bool> {
+        let sql = format!("SELECT token FROM {} WHERE tick = {}", self.home.of("syncline_tick"), tick.number);
+        let row = self.session.client.query_opt(&sql, &[]).await.map_err(|e| failed(e, "cannot read the ticks"))?;
+        Ok(row.is_some_and(|row| row.get::<_, &str>(0) == tick.token))
+    }
+
+    async fn keep(&mut self, tick: u64) -> Result<()> {
+        let first = !self.kept.known;
+        self.kept = Kept { tick, known: true, written: false };
+        // Later on it goes along with the next tick.
+        if first { self.settle().await } else { Ok(()) }
+    }
+
+    async fn snapshot(&mut self, spec: &ReadSpec) -> Result<(Tick, Box<dyn Source>)> {
+        let cannot = |e| failed(e, "cannot begin a snapshot");
+        let session = self.postgres.session().await?;
+        // Waits for locks, if it must, before it keeps others waiting.
+        source::begin(&session, &spec.tables).await?;
+        self.begin_tick().await?;
+        let made = async {
+            let sql = "SELECT pg_catalog.pg_current_snapshot()::text";
+            let seen: String = session.client.query_one(sql, &[]).await.map_err(cannot)?.get(0);
+            self.make_tick(&format!("'{seen}'::pg_catalog.pg_snapshot")).await
+        };
+        let made = made.await;
+        let (tick, _) = self.end_tick(made).await?;
+        Ok((tick, Box::new(source::begun(session, &self.postgres.settings, None, spec.clone()).await?)))
+    }
+
+    async fn open(&mut self, after: &[u64], upto: &Tick) -> Result<()> {
+        let mut numbers: Vec<i64> = after.iter().chain([&upto.number]).filter_map(|t| i64::try_from(*t).ok()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let sql = format!("SELECT tick, snapshot::text FROM {} WHERE tick = ANY($1)", self.home.of("syncline_tick"));
+        let rows =
+            self.session.client.query(&sql, &[&numbers]).await.map_err(|e| failed(e, "cannot read the ticks"))?;
+        let mut seen: HashMap<u64, Seen> = HashMap::new();
+        for row in &rows {
+            seen.insert(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0), Seen::parse(row.get(1))?);
+        }
+        let of = |tick: &u64| {
+            seen.get(tick).ok_or_else(|| {
+                Error::new(ErrorKind::PositionLost, "a tick is gone before what came after it was read")
+                    .at("tick", tick.to_string())
+                    .hint("only Syncline may delete from its tables; `syncline resync JOB` loads the tables again")
+            })
+        };
+        let end = of(&upto.number)?;
+        let mut ranges: Ranges = Vec::new();
+        for (i, after) in after.iter().enumerate() {
+            ranges.extend(of(after)?.until(end).map(|condition| (i, condition)));
+        }
+        let ranges = self.not_empty(ranges).await?;
+        self.reading = match ranges.is_empty() {
+            true => None,
+            false => Some(Reading::begin(&self.reader, &self.home, &self.tables, &ranges).await?),
+        };
+        Ok(())
+    }
+
+    async fn next(&mut self, bytes_max: usize) -> Result<Piece> {
+        match &mut self.reading {
+            Some(reading) => reading.next(&self.tables, bytes_max).await,
+            None => Ok(Piece { tables: Vec::new(), last: true }),
+        }
+    }
+
+    async fn settle(&mut self) -> Result<()> {
+        if !self.kept.written {
+            self.session.client.batch_execute("BEGIN").await.map_err(|e| failed(e, "cannot begin"))?;
+            let written = self.write_kept().await;
+            self.end_tick(written).await?;
+        }
+        while self.more_to_prune {
+            self.prune(PRUNE_PIECES_MAX).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait(&mut self, wait_max: Duration) -> Result<bool> {
+        let until = Instant::now() + wait_max;
+        loop {
+            let look = self.look().await?;
+            let Some(looked) = &self.looked else { return Ok(true) };
+            if looked.order != look.order || looked.seen.any_ended(&look.seen) {
+                if self.any_between(&looked.seen, &look.seen).await? {
+                    return Ok(true);
+                }
+                self.looked = Some(look);
+            }
+            self.settle().await?;
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            let (soon, late) = LOOK_AGAIN;
+            let calm = self.last_change.elapsed() > Duration::from_secs(1);
+            tokio::time::sleep(if calm { late } else { soon }).await;
+        }
+    }
+}
