@@ -90,7 +90,7 @@ pub trait Capture: Send + Sync {
     /// What `uninstall` would run; changes nothing.
     async fn uninstall_plan(&self, lane: Option<&LaneId>) -> Result<Vec<String>>;
 
-    /// Removes a lane and what only it needed; without a lane, all that was ever installed.
+    /// Removes a lane, towards all its sinks, and what only it needed; without a lane, all that was ever installed.
     async fn uninstall(&self, lane: Option<&LaneId>) -> Result<Vec<String>>;
 
     /// The random id of this database, drawn when something was first installed; absent before.
@@ -243,6 +243,20 @@ pub struct WriteSpec {
 /// A job towards one sink: hash of source, sink and job name, as hex.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct LaneId(pub String);
+
+impl LaneId {
+    /// What a source calls the lane towards one sink of several: each has its own place there.
+    #[must_use]
+    pub fn towards(&self, sink: &str) -> Self {
+        Self(format!("{}-{sink}", self.0))
+    }
+
+    /// Whether it is that lane, or that lane towards one of its sinks.
+    #[must_use]
+    pub fn is_of(&self, lane: &Self) -> bool {
+        self.0.strip_prefix(&lane.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+}
 
 /// The right to run a lane.
 #[derive(Debug, Clone)]

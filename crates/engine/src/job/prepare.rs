@@ -78,7 +78,10 @@ pub async fn prepare(job: &Job) -> Result<Prepared> {
     let mut lanes: Vec<PreparedLane> = Vec::new();
     for to in &job.to {
         let lane = prepare_lane(job, to, &lane_id, &description.identity, &mappings).await?;
-        let lane = PreparedLane { read: ReadSpec { follow: follow.clone(), ..lane.read }, ..lane };
+        // One slow sink must not lose what a quick one has confirmed (F23).
+        let towards = |follow: &Follow| Follow { lane: lane_id.towards(&to.name), ..follow.clone() };
+        let follow = follow.as_ref().map(towards);
+        let lane = PreparedLane { read: ReadSpec { follow, ..lane.read }, ..lane };
         if let Some(other) = lanes.iter().find(|other| other.plan.identity == lane.plan.identity) {
             return Err(Error::new(ErrorKind::Config, "two sinks are the same database")
                 .at("sink", &*other.to.name)

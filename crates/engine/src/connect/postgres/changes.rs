@@ -138,7 +138,9 @@ impl Changes {
     }
 
     async fn look(&self) -> Result<Look> {
-        let sql = format!("SELECT last_value FROM {}; SELECT pg_catalog.pg_current_snapshot()", self.home.of(ORDER));
+        // A new sequence says the same number before and after it is first drawn.
+        let order = format!("SELECT pg_catalog.concat(last_value, is_called) FROM {}", self.home.of(ORDER));
+        let sql = format!("{order}; SELECT pg_catalog.pg_current_snapshot()");
         let answers = self.session.client.simple_query(&sql).await;
         let answers = answers.map_err(|e| failed(e, "cannot look for changes"))?;
         let mut values = answers.iter().filter_map(|answer| match answer {
@@ -388,12 +390,16 @@ impl Captured for Changes {
                 }
                 self.looked = Some(look);
             }
-            self.settle().await?;
-            if Instant::now() >= until {
+            let calm = self.last_change.elapsed() > Duration::from_secs(1);
+            let over = Instant::now() >= until;
+            // The next change should not wait for commits that are in no hurry.
+            if calm || over {
+                self.settle().await?;
+            }
+            if over {
                 return Ok(false);
             }
             let (soon, late) = LOOK_AGAIN;
-            let calm = self.last_change.elapsed() > Duration::from_secs(1);
             tokio::time::sleep(if calm { late } else { soon }).await;
         }
     }

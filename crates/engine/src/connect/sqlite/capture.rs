@@ -149,7 +149,7 @@ pub fn install(conn: &Connection, tables: &[CaptureTable]) -> Result<InstallPlan
 /// What removes a lane and what only it needed; without a lane, everything.
 pub fn removal(conn: &Connection, lane: Option<&LaneId>) -> Result<Vec<String>> {
     let others = match lane {
-        Some(lane) => lanes(conn)?.into_iter().filter(|l| l.lane != *lane).collect(),
+        Some(lane) => lanes(conn)?.into_iter().filter(|l| !l.lane.is_of(lane)).collect(),
         None => Vec::new(),
     };
     if others.is_empty() {
@@ -161,8 +161,8 @@ pub fn removal(conn: &Connection, lane: Option<&LaneId>) -> Result<Vec<String>> 
             statements.extend(ddl::drop_table(conn, record.log)?);
         }
     }
-    if let Some(lane) = lane {
-        statements.push(format!("DELETE FROM syncline_lane WHERE lane = '{}'", lane.0.replace('\'', "''")));
+    for gone in lanes(conn)?.iter().filter(|l| lane.is_some_and(|lane| l.lane.is_of(lane))) {
+        statements.push(format!("DELETE FROM syncline_lane WHERE lane = '{}'", gone.lane.0.replace('\'', "''")));
     }
     Ok(statements)
 }

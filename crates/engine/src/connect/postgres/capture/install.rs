@@ -203,7 +203,7 @@ async fn blocker(session: &Session, tables: &[String]) -> Option<String> {
 pub async fn removal(session: &Session, lane: Option<&LaneId>) -> Result<Vec<String>> {
     let home = home(session).await?;
     let others = match lane {
-        Some(lane) => lanes(session, &home).await?.into_iter().filter(|l| l.lane != *lane).collect(),
+        Some(lane) => lanes(session, &home).await?.into_iter().filter(|l| !l.lane.is_of(lane)).collect(),
         None => Vec::new(),
     };
     if others.is_empty() {
@@ -215,9 +215,9 @@ pub async fn removal(session: &Session, lane: Option<&LaneId>) -> Result<Vec<Str
             statements.extend(ddl::drop_table(&home, record.log));
         }
     }
-    if let Some(lane) = lane {
-        let lane = super::super::literal(&lane.0);
-        statements.push(format!("DELETE FROM {} WHERE lane = {lane}", home.of("syncline_lane")));
+    for gone in lanes(session, &home).await?.iter().filter(|l| lane.is_some_and(|lane| l.lane.is_of(lane))) {
+        let gone = super::super::literal(&gone.lane.0);
+        statements.push(format!("DELETE FROM {} WHERE lane = {gone}", home.of("syncline_lane")));
     }
     Ok(statements)
 }
@@ -234,7 +234,7 @@ async fn everything(session: &Session, home: &Home) -> Result<Vec<String>> {
     let mut statements: Vec<String> =
         functions.iter().map(|f| format!("DROP FUNCTION {}() CASCADE", home.of(f.get(0)))).collect();
     let sql = "SELECT relname::text, relkind::text FROM pg_catalog.pg_class WHERE relnamespace = $1 AND relkind IN ('r', 'S') \
-        AND (relname ~ '^syncline_log_[0-9]+$' OR relname = ANY($2)) ORDER BY relkind DESC, relname";
+        AND (relname ~ '^syncline_log_[0-9]+$' OR relname = ANY($2)) ORDER BY relkind = 'S', relname";
     let names = ["syncline_node", "syncline_capture", "syncline_tick", "syncline_lane", ddl::ORDER];
     for row in session.client.query(sql, &[&home.oid, &&names[..]]).await.map_err(cannot)? {
         let kind = if row.get::<_, &str>(1) == "S" { "SEQUENCE" } else { "TABLE" };
