@@ -15,7 +15,7 @@ fn every_way_to_change_a_row_arrives() {
     for sql in [
         "UPDATE t SET id = id + 100;",
         "BEGIN; UPDATE t SET id = -1 WHERE id = 101; UPDATE t SET id = 101 WHERE id = 104; UPDATE t SET id = 104 WHERE id = -1; COMMIT;",
-        "BEGIN; UPDATE t SET u = 'b' WHERE id = 101; UPDATE t SET u = 'a' WHERE id = 102; COMMIT;",
+        "BEGIN; UPDATE t SET u = 'b' WHERE id = 103; UPDATE t SET u = 'c' WHERE id = 102; COMMIT;",
         "UPDATE p SET a = 3 - a;",
         "BEGIN; UPDATE p SET a = -a; UPDATE p SET b = b || b, v = NULL; DELETE FROM p WHERE a = -1; COMMIT;",
         "INSERT INTO t VALUES (101, 'z', 'upserted') ON CONFLICT (id) DO UPDATE SET v = excluded.v;",

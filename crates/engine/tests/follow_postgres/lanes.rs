@@ -109,3 +109,16 @@ fn uninstall_of_a_job_leaves_what_others_need() {
     f.folder.syncline(&["run", "two"]).well();
     assert_eq!(f.folder.sql("c.db", "SELECT id FROM u"), "1");
 }
+
+/// F12, F91: a dump that is loaded into another server, whose transactions count from the beginning.
+#[test]
+fn a_dump_loaded_elsewhere_is_never_followed_as_if_nothing_happened() {
+    let f = Followed::new(TABLE);
+    f.caught_up();
+    f.from.sql("UPDATE syncline_tick SET snapshot = '9000000000:9000000000:', token = token;");
+    f.from.sql("INSERT INTO t VALUES (2, 'never lost');");
+    let refused = f.folder.syncline(&["run", "live"]).exits(1);
+    assert!(refused.err.contains("loaded from a dump"), "{}", refused.err);
+    f.folder.syncline(&["uninstall"]).well();
+    f.arrives(&["t"]);
+}

@@ -45,7 +45,7 @@ fn nothing_of_the_applications_search_path_is_run() {
         "CREATE SCHEMA evil; CREATE TABLE evil.caught (who text); \
          CREATE FUNCTION evil.eq(text, text) RETURNS boolean LANGUAGE sql AS $$ INSERT INTO evil.caught VALUES (current_user); SELECT true $$; \
          CREATE OPERATOR evil.= (FUNCTION = evil.eq, LEFTARG = text, RIGHTARG = text); \
-         CREATE FUNCTION evil.record_image_ne(record, record) RETURNS boolean LANGUAGE sql AS $$ SELECT false $$; \
+         CREATE FUNCTION evil.record_image_ne(record, record) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN false; END $$; \
          CREATE FUNCTION evil.current_setting(text, boolean) RETURNS text LANGUAGE sql AS $$ SELECT 'x' $$; \
          SET search_path = evil, pg_catalog, public; UPDATE public.t SET v = 'b'; DELETE FROM public.t WHERE id = 2;",
     );

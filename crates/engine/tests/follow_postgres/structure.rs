@@ -38,7 +38,11 @@ fn whatever_becomes_of_columns_the_application_goes_on() {
 fn a_changed_table_stops_the_lane_with_the_difference() {
     let f = Followed::new(TABLE);
     f.caught_up();
-    let running = f.folder.started(&["run", "live", "--follow"]);
+    let mut running = f.folder.started(&["run", "live", "--follow"]);
+    f.from.sql("UPDATE t SET v = 'seen';");
+    while f.to.sql("SELECT count(*) FROM t WHERE v = 'seen';") != "20" {
+        assert!(running.runs());
+    }
     f.from.sql("ALTER TABLE t ADD COLUMN x int;");
     f.from.sql("UPDATE t SET x = 1;");
     let ended = running.ends_within(std::time::Duration::from_secs(60));

@@ -55,6 +55,8 @@ pub struct Facts {
     pub may: bool,
     /// Per column its type, without domains.
     pub types: Vec<String>,
+    /// Per column whether its type's equality is that of bytes.
+    pub exact: Vec<bool>,
 }
 
 /// What is said once of all captured tables.
@@ -191,6 +193,17 @@ fn kept(there: &Table, table: &CaptureTable) -> Vec<bool> {
     columns.map(|(i, c)| table.whole || schema.key.contains(&i) || is_key(&c.name) || !long(i, c)).collect()
 }
 
+/// Whether values that are equal to the server are the same to the byte. Not so `1.0` and `1.00`, `-0` and `0`, one day and
+/// 24 hours, nor texts under a collation for which different ones are equal.
+fn is_exact(column: &Column, kind: Kind) -> bool {
+    match kind {
+        Kind::Text(_) => column.collation.is_none(),
+        Kind::Bool | Kind::Int(_) | Kind::Oid | Kind::Name | Kind::Bytea | Kind::Uuid | Kind::Enum => true,
+        Kind::Date | Kind::Time(_) | Kind::Timestamp(_) | Kind::TimestampTz(_) => true,
+        _ => false,
+    }
+}
+
 /// The columns of a table as they are recorded.
 fn recorded(there: &Table, kept: &[bool]) -> Vec<Captured> {
     let columns = there.schema.columns.iter().zip(kept);
@@ -217,8 +230,7 @@ pub async fn verified(session: &Session, home: &Home, tables: &[CaptureTable]) -
     let records = records(session, home).await?;
     let names: Vec<TableName> = tables.iter().map(|t| t.schema.name.clone()).collect();
     let there = catalog::tables(session, &names).await?;
-    let oids: Vec<u32> = there.values().map(|t| t.oid).collect();
-    let facts = verify::facts(session, &oids).await?;
+    let facts = verify::facts(session, there.values()).await?;
     let missing = |table: &CaptureTable, what: String| {
         Error::new(ErrorKind::Schema, what)
             .at("table", table.schema.name.to_string())

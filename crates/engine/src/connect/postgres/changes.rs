@@ -191,7 +191,14 @@ impl Changes {
     async fn tick_now(&mut self) -> Result<Tick> {
         let look = self.look().await?;
         self.verify().await?;
-        if let Some((tick, seen)) = self.newest_tick().await?
+        let newest = self.newest_tick().await?;
+        // Another lane may have made one since.
+        if let Some((_, seen)) = newest.as_ref().filter(|(_, seen)| seen.reaches_beyond(&look.seen))
+            && seen.reaches_beyond(&self.look().await?.seen)
+        {
+            return Err(numbers_went_back());
+        }
+        if let Some((tick, seen)) = newest
             && !self.any_between(&seen, &look.seen).await?
         {
             self.looked = Some(look);
@@ -211,7 +218,12 @@ impl Changes {
     /// Nobody else makes a tick until this transaction ends, and what the next statement sees has the newest one in it.
     async fn begin_tick(&self) -> Result<()> {
         let begin = format!("BEGIN; SELECT pg_catalog.pg_advisory_xact_lock({TICK_LOCK})");
-        self.session.client.batch_execute(&begin).await.map_err(|e| failed(e, "cannot begin a tick"))
+        let begun = self.session.client.batch_execute(&begin).await.map_err(|e| failed(e, "cannot begin a tick"));
+        if begun.is_err() {
+            // The next call must find no transaction that has failed.
+            let _ = self.session.client.batch_execute("ROLLBACK").await;
+        }
+        begun
     }
 
     async fn make_tick(&mut self, snapshot: &str) -> Result<(Tick, Seen)> {
@@ -280,6 +292,14 @@ impl Changes {
         }
         Ok(())
     }
+}
+
+/// After a dump was loaded into another server, its transactions begin to count anew, and nothing that they write would
+/// ever lie behind the ticks that came with the dump (F12, F91).
+fn numbers_went_back() -> Error {
+    let what = "this database was loaded from a dump: its transactions have smaller numbers than those of its ticks";
+    Error::new(ErrorKind::PositionLost, what)
+        .hint("`syncline uninstall`, and run the job again: capture is installed anew and the tables are loaded again")
 }
 
 fn tick_of(number: i64, token: String) -> Tick {

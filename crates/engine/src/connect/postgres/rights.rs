@@ -217,6 +217,7 @@ pub async fn findings(session: &Session, settings: &Settings, findings: &mut Vec
             advice: Some(format!("GRANT TEMPORARY ON DATABASE ... TO {}", super::quoted(&user))),
         });
     }
+    findings.extend(capture_finding(session, schema.as_deref()).await?);
     findings.push(Finding {
         code: "postgres.tls",
         level: if tls || settings.is_near() { Level::Ok } else { Level::Warning },
@@ -224,6 +225,25 @@ pub async fn findings(session: &Session, settings: &Settings, findings: &mut Vec
         advice: (!tls && !settings.is_near()).then(|| "say `sslmode=verify-full`".into()),
     });
     Ok(())
+}
+
+/// What capture does not see (F24), where it is installed.
+async fn capture_finding(session: &Session, schema: Option<&str>) -> Result<Option<Finding>> {
+    let Some(schema) = schema else { return Ok(None) };
+    let table = format!("{}.syncline_capture", quoted(schema));
+    let row = session.client.query_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&table]).await;
+    if !row.map_err(|e| failed(e, "cannot look for what is installed"))?.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    Ok(Some(Finding {
+        code: "postgres.capture",
+        level: Level::Ok,
+        text:
+            "changes are captured by triggers; they do not fire for sessions with session_replication_role = replica, \
+            as are logical replication and Syncline itself where it writes here"
+                .into(),
+        advice: None,
+    }))
 }
 
 fn encoding_finding(encoding: &str) -> Finding {

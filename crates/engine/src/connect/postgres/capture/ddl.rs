@@ -2,8 +2,8 @@
 //!
 //! The function runs with the rights of whoever installed it, in the application's session. So every name in it says its
 //! schema, operators too: what the session's search path holds is never looked at. (To pin the path by `SET` on the
-//! function says the same, and costs a third more.) No equality of a type is asked either; values are compared as they
-//! are stored.
+//! function says the same, and costs a third more.) Values are compared as they are stored, but for types whose equality
+//! is just that, and cheaper to ask.
 
 use std::fmt::Write as _;
 
@@ -18,6 +18,10 @@ pub const COLUMNS_MAX: usize = 780;
 
 /// Most bytes of a row in its page, roughly.
 pub const WIDTH_MAX: i64 = 7_900;
+
+/// The tables that every captured database has. `syncline_odd` names the change tables whose function has met other
+/// columns than it knows.
+pub const CONTROL: [&str; 5] = ["syncline_node", "syncline_capture", "syncline_tick", "syncline_lane", "syncline_odd"];
 
 /// The sequence that gives the order over all tables.
 pub const ORDER: &str = "syncline_order";
@@ -74,7 +78,8 @@ impl Home {
                 self.of("syncline_lane")
             ),
         ];
-        for table in ["syncline_node", "syncline_capture", "syncline_tick", "syncline_lane"] {
+        statements.push(format!("CREATE TABLE {} (log bigint PRIMARY KEY)", self.of("syncline_odd")));
+        for table in CONTROL {
             statements.push(self.closed("TABLE", table));
         }
         statements.push(self.closed("SEQUENCE", ORDER));
@@ -137,7 +142,6 @@ impl<'a> Triggers<'a> {
                 columns.join(", ")
             ),
             format!("CREATE INDEX ON {} (xid)", home.log(log)),
-            format!("CREATE INDEX ON {} (id) WHERE op = '?'", home.log(log)),
             home.closed("TABLE", &name),
         ];
         statements.extend(self.function(log));
@@ -219,27 +223,33 @@ impl<'a> Triggers<'a> {
     /// application's statement must not fail by it (F113): that something was changed is all that is recorded.
     fn guard(&self, log: u64) -> String {
         let mark = literal(&format!("syncline.log_{}_{log}", self.home.oid));
+        // What is set for a transaction is forgotten at its end.
         format!(
-            "IF (pg_catalog.current_setting({mark}, true) OPERATOR(pg_catalog.=) \
-             pg_catalog.pg_current_xact_id()::pg_catalog.text) IS NOT TRUE THEN \
+            "IF (pg_catalog.current_setting({mark}, true) OPERATOR(pg_catalog.=) 'seen') IS NOT TRUE THEN \
              IF ((SELECT {SHAPE} FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) TG_RELID \
              AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped) OPERATOR(pg_catalog.=) {}) IS NOT TRUE \
-             THEN INSERT INTO {} (op) VALUES ('?'); RETURN NULL; END IF; \
-             PERFORM pg_catalog.set_config({mark}, pg_catalog.pg_current_xact_id()::pg_catalog.text, true); END IF;",
+             THEN INSERT INTO {} (op) VALUES ('?'); INSERT INTO {} VALUES ({log}) ON CONFLICT DO NOTHING; RETURN NULL; \
+             END IF; PERFORM pg_catalog.set_config({mark}, 'seen', true); END IF;",
             literal(&self.facts.shape),
-            self.home.log(log)
+            self.home.log(log),
+            self.home.of("syncline_odd")
         )
     }
 
     fn bits(&self, word: usize) -> String {
-        let bit = |(bit, column): (usize, &Captured)| {
-            let name = quoted(&column.name);
-            format!(
-                "(CASE WHEN pg_catalog.record_image_ne(ROW(NEW.{name}), ROW(OLD.{name})) THEN {}::pg_catalog.int8 ELSE 0 END)",
-                1u64 << bit
-            )
-        };
-        let bits: Vec<_> = self.columns.iter().skip(word * BITS).take(BITS).enumerate().map(bit).collect();
+        let columns = self.columns.iter().enumerate().skip(word * BITS).take(BITS);
+        let bits: Vec<_> = columns
+            .map(|(i, column)| {
+                let (new, old) = (format!("NEW.{}", quoted(&column.name)), format!("OLD.{}", quoted(&column.name)));
+                let differs = match self.facts.exact.get(i) {
+                    Some(true) => format!(
+                        "({new} OPERATOR(pg_catalog.=) {old}) IS NOT TRUE AND ({new} IS NOT NULL OR {old} IS NOT NULL)"
+                    ),
+                    _ => format!("pg_catalog.record_image_ne(ROW({new}), ROW({old}))"),
+                };
+                format!("(CASE WHEN {differs} THEN {}::pg_catalog.int8 ELSE 0 END)", 1u64 << (i % BITS))
+            })
+            .collect();
         bits.join(" OPERATOR(pg_catalog.|) ")
     }
 }
@@ -266,5 +276,6 @@ pub fn drop_table(home: &Home, log: u64) -> Vec<String> {
         format!("DROP FUNCTION IF EXISTS {}() CASCADE", home.log(log)),
         format!("DROP TABLE IF EXISTS {}", home.log(log)),
         format!("DELETE FROM {} WHERE log = {log}", home.of("syncline_capture")),
+        format!("DELETE FROM {} WHERE log = {log}", home.of("syncline_odd")),
     ]
 }

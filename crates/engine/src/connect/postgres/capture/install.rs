@@ -30,8 +30,7 @@ pub async fn plan(session: &Session, tables: &[CaptureTable]) -> Result<InstallP
     let records = records(session, &home).await?;
     let names: Vec<TableName> = tables.iter().map(|t| t.schema.name.clone()).collect();
     let there = catalog::tables(session, &names).await?;
-    let oids: Vec<u32> = there.values().map(|t| t.oid).collect();
-    let facts = verify::facts(session, &oids).await?;
+    let facts = verify::facts(session, there.values()).await?;
     for wanted in tables {
         let name = &wanted.schema.name;
         let Some(table) = there.get(name).filter(|t| catalog::what_it_is(&t.relkind).is_none()) else {
@@ -235,8 +234,8 @@ async fn everything(session: &Session, home: &Home) -> Result<Vec<String>> {
         functions.iter().map(|f| format!("DROP FUNCTION {}() CASCADE", home.of(f.get(0)))).collect();
     let sql = "SELECT relname::text, relkind::text FROM pg_catalog.pg_class WHERE relnamespace = $1 AND relkind IN ('r', 'S') \
         AND (relname ~ '^syncline_log_[0-9]+$' OR relname = ANY($2)) ORDER BY relkind = 'S', relname";
-    let names = ["syncline_node", "syncline_capture", "syncline_tick", "syncline_lane", ddl::ORDER];
-    for row in session.client.query(sql, &[&home.oid, &&names[..]]).await.map_err(cannot)? {
+    let names: Vec<&str> = ddl::CONTROL.into_iter().chain([ddl::ORDER]).collect();
+    for row in session.client.query(sql, &[&home.oid, &names]).await.map_err(cannot)? {
         let kind = if row.get::<_, &str>(1) == "S" { "SEQUENCE" } else { "TABLE" };
         statements.push(format!("DROP {kind} {}", home.of(&quoted(row.get(0)))));
     }

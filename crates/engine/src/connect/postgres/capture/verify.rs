@@ -1,12 +1,14 @@
 //! Whether a table is captured as it is now.
 
+use std::collections::HashMap;
+
 use syncline_model::{Error, ErrorKind, Result};
 use tokio_postgres::Row;
 
 use super::super::catalog::Table;
 use super::super::session::{Session, failed};
 use super::ddl::{Home, SHAPE, Triggers};
-use super::{Captured, Facts, Record};
+use super::{Captured, Facts, Record, is_exact};
 
 /// How a table's capture stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +64,7 @@ pub async fn state(
         }
     }
     // Recorded by a function that found other columns than it knows.
-    let sql = format!("SELECT EXISTS (SELECT FROM {} WHERE op = '?')", home.log(record.log));
+    let sql = format!("SELECT EXISTS (SELECT FROM {} WHERE log = {})", home.of("syncline_odd"), record.log);
     if session.client.query_one(&sql, &[]).await.map_err(cannot)?.get(0) {
         return Err(differs("the table was written while it had other columns".into()));
     }
@@ -123,7 +125,13 @@ pub async fn mark(session: &Session, home: &Home, oids: &[u32]) -> Result<Option
 }
 
 /// What the catalogue says of tables, and only capture asks.
-pub async fn facts(session: &Session, oids: &[u32]) -> Result<Vec<Facts>> {
+pub async fn facts(session: &Session, tables: impl Iterator<Item = &Table> + Send) -> Result<Vec<Facts>> {
+    let exact = |t: &Table| {
+        let columns = t.schema.columns.iter().zip(&t.kinds);
+        (t.oid, columns.map(|(column, kind)| is_exact(column, *kind)).collect::<Vec<_>>())
+    };
+    let mut exact: HashMap<u32, Vec<bool>> = tables.map(exact).collect();
+    let oids: Vec<u32> = exact.keys().copied().collect();
     let cannot = |e| failed(e, "cannot describe the tables");
     let sql = format!(
         "SELECT a.attrelid, {SHAPE}, pg_catalog.sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE 18 END)::bigint, \
@@ -138,6 +146,7 @@ pub async fn facts(session: &Session, oids: &[u32]) -> Result<Vec<Facts>> {
             width: row.get(2),
             may: row.get(3),
             types: Vec::new(),
+            exact: exact.remove(&row.get(0)).unwrap_or_default(),
         });
     }
     let sql = "WITH RECURSIVE base AS ( \

@@ -31,6 +31,11 @@ impl Seen {
         transaction < self.end && self.open.binary_search(&transaction).is_err()
     }
 
+    /// Whether this one knows of transactions that the other does not know yet.
+    pub fn reaches_beyond(&self, other: &Self) -> bool {
+        self.end > other.end
+    }
+
     /// Whether one that was open when this snapshot was taken is over for a later one.
     pub fn any_ended(&self, later: &Self) -> bool {
         self.open.iter().any(|x| later.sees(*x))

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by failing")]
+
 use super::*;
 
 fn seen(text: &str) -> Seen {
@@ -7,7 +9,7 @@ fn seen(text: &str) -> Seen {
 /// Which of the first transactions a condition finds.
 fn found(condition: Option<String>) -> Vec<u64> {
     let Some(sql) = condition else { return Vec::new() };
-    let sql = sql.replace("::pg_catalog.xid8", "").replace('(', "").replace(')', "");
+    let sql = sql.replace("::pg_catalog.xid8", "").replace(['(', ')'], "");
     let part_holds = |part: &str, x: u64| {
         part.split(" AND ").all(|c| {
             let number = |s: &str| s.trim_matches(['\'', ' ']).parse::<u64>().unwrap();
