@@ -31,6 +31,14 @@ pub async fn plan(session: &Session, tables: &[CaptureTable]) -> Result<InstallP
     let names: Vec<TableName> = tables.iter().map(|t| t.schema.name.clone()).collect();
     let there = catalog::tables(session, &names).await?;
     let facts = verify::facts(session, there.values()).await?;
+    // The trigger of a table that was renamed went along with it, and would record for nobody.
+    for record in &records {
+        let name = format!("{}.{}", quoted(&record.schema), quoted(&record.name));
+        if !is_there(session, &name).await? {
+            plan.notices.push(format!("{} is gone or renamed, and no longer captured", record.name));
+            plan.statements.extend(ddl::drop_table(&home, record.log));
+        }
+    }
     for wanted in tables {
         let name = &wanted.schema.name;
         let Some(table) = there.get(name).filter(|t| catalog::what_it_is(&t.relkind).is_none()) else {
