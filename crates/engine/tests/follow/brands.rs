@@ -14,7 +14,7 @@ const SCHEMA: &str = "
 
 /// Changes of every kind, a transaction each.
 fn changes(random: &mut Random, count: u32) -> String {
-    let mut sql = String::from("PRAGMA foreign_keys = ON;");
+    let mut sql = String::from(".timeout 20000\nPRAGMA foreign_keys = ON;");
     for _ in 0..count {
         let (id, other) = (1 + random.below(40), 1 + random.below(40));
         let name = random.of(&["Ann", "Böb", "çelik", "日本", "O''Neil", "x y ", ""]);
