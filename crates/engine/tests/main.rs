@@ -19,6 +19,7 @@ mod crash;
 mod decorators;
 mod faults;
 mod follow;
+mod follow_mariadb;
 mod follow_postgres;
 mod found;
 mod guide;

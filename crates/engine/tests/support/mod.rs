@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod binary;
+pub mod client;
 pub mod drive;
 pub mod jobs;
 pub mod judge;

@@ -2,11 +2,12 @@
 //!
 //! The source reads in one consistent read view, so that all InnoDB tables are of one moment. The sink writes a unit as one
 //! transaction of rows, position and epoch; creating a table commits on this server, so tables are created beside the
-//! unit, and what was put off for them is built when the source has ended. Absent: capture (the source is a snapshot for
-//! now).
+//! unit, and what was put off for them is built when the source has ended. Changes are captured by triggers.
 
 mod apply;
+mod capture;
 mod catalog;
+mod changes;
 mod config;
 mod ddl;
 mod errors;
@@ -26,9 +27,11 @@ use syncline_model::{Position, Result, TableName};
 
 use self::config::Settings;
 use self::session::Session;
+use crate::capture::follow::Follower;
 use crate::config::{ConnectionSpec, NetworkUrl};
 use crate::connector::{
-    Capabilities, Capture, CheckReport, Connector, Description, ReadSpec, Sink, Source, WritePlan, WriteSpec,
+    Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, InstallPlan, LaneId, ReadSpec,
+    Sink, Source, WritePlan, WriteSpec,
 };
 
 /// MariaDB's name in schemas.
@@ -92,6 +95,10 @@ impl Connector for Mariadb {
     }
 
     async fn open_source(&self, at: Option<Position>, spec: &ReadSpec) -> Result<Box<dyn Source>> {
+        if let Some(follow) = &spec.follow {
+            let captured = changes::Changes::open(&self.settings, follow).await?;
+            return Ok(Box::new(Follower::open(captured, at, spec.clone(), follow).await?));
+        }
         Ok(Box::new(source::snapshot(&self.settings, at, spec.clone()).await?))
     }
 
@@ -100,7 +107,52 @@ impl Connector for Mariadb {
     }
 
     fn capture(&self) -> Option<&dyn Capture> {
-        None
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Capture for Mariadb {
+    async fn install_plan(&self, tables: &[CaptureTable]) -> Result<InstallPlan> {
+        let mut session = self.open().await?;
+        let plan = capture::plan(&mut session, tables).await;
+        session.end().await;
+        plan
+    }
+
+    async fn install(&self, tables: &[CaptureTable]) -> Result<InstallPlan> {
+        let mut session = self.open().await?;
+        let installed = capture::install(&mut session, tables).await;
+        session.end().await;
+        installed
+    }
+
+    async fn uninstall_plan(&self, lane: Option<&LaneId>) -> Result<Vec<String>> {
+        let mut session = self.open().await?;
+        let plan = capture::removal(&mut session, lane).await;
+        session.end().await;
+        plan
+    }
+
+    async fn uninstall(&self, lane: Option<&LaneId>) -> Result<Vec<String>> {
+        let mut session = self.open().await?;
+        let removed = capture::remove(&mut session, lane).await;
+        session.end().await;
+        removed
+    }
+
+    async fn node(&self) -> Result<Option<String>> {
+        let mut session = self.open().await?;
+        let node = capture::incarnation(&mut session).await;
+        session.end().await;
+        node
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>> {
+        let mut session = self.open().await?;
+        let backlog = capture::backlog(&mut session).await;
+        session.end().await;
+        backlog
     }
 }
 

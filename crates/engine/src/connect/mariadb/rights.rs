@@ -165,7 +165,31 @@ pub async fn findings(session: &mut Session, findings: &mut Vec<Finding>) -> Res
         false => "binary log off".to_owned(),
     };
     say("mariadb.log", Level::Ok, log, None);
+    say_of_capture(&grants, &server, &mut say);
     Ok(())
+}
+
+/// What capture by triggers needs.
+fn say_of_capture(grants: &Grants, server: &Server, say: &mut impl FnMut(&'static str, Level, String, Option<String>)) {
+    match super::capture::refused(grants, server).into_iter().next() {
+        None => say("mariadb.capture", Level::Ok, "changes can be captured by triggers".into(), None),
+        Some(why) => say("mariadb.capture", Level::Warning, "changes cannot be captured here".into(), Some(why)),
+    }
+    if let Some(notice) = flush_notice(server) {
+        say("mariadb.durability", Level::Warning, notice, Some("SET GLOBAL innodb_flush_log_at_trx_commit = 1".into()));
+    }
+}
+
+/// Of a server that may forget what it has committed (F114).
+pub fn flush_notice(server: &Server) -> Option<String> {
+    let flushed = server.variable("innodb_flush_log_at_trx_commit");
+    let lax = !matches!(flushed, "" | "1" | "3");
+    lax.then(|| {
+        format!(
+            "innodb_flush_log_at_trx_commit is {flushed}: a crash of the server or its machine may take back changes that \
+             were sent on already; that is noticed, and the tables must be loaded again"
+        )
+    })
 }
 
 #[cfg(test)]

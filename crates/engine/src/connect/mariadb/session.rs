@@ -136,7 +136,8 @@ impl Session {
         let names = "'lower_case_table_names', 'max_allowed_packet', 'local_infile', 'read_only', 'super_read_only', \
              'hostname', 'datadir', 'port', 'server_id', 'server_uid', 'server_uuid', 'innodb_read_only', 'log_bin', \
              'binlog_format', 'binlog_row_image', 'character_set_server', 'innodb_page_size', 'innodb_strict_mode', \
-             'explicit_defaults_for_timestamp'";
+             'explicit_defaults_for_timestamp', 'innodb_flush_log_at_trx_commit', \
+             'log_bin_trust_function_creators'";
         for row in self.rows(&format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})")).await? {
             server.variables.insert(text(&row, 0).to_ascii_lowercase(), text(&row, 1));
         }

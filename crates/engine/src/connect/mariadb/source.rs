@@ -29,6 +29,18 @@ use crate::connector::{ReadOrder, ReadSpec};
 
 /// Takes the snapshot now: what is committed later is not part of it.
 pub async fn snapshot(settings: &Settings, at: Option<Position>, spec: ReadSpec) -> Result<Ahead> {
+    Ok(open(settings, at, spec).await?.begin())
+}
+
+/// A snapshot that was taken, and of which nothing is read yet.
+pub struct Opened {
+    reader: Reader,
+    tables: Vec<Arc<TableSchema>>,
+    asked: Ahead,
+}
+
+/// As [`snapshot`], but reading begins later.
+pub async fn open(settings: &Settings, at: Option<Position>, spec: ReadSpec) -> Result<Opened> {
     let (_, tables) = snapshot::remaining(at.as_ref(), &spec.tables)?;
     let mut session = Session::open(settings).await?;
     if spec.order == ReadOrder::Key {
@@ -49,18 +61,29 @@ pub async fn snapshot(settings: &Settings, at: Option<Position>, spec: ReadSpec)
             snapshot::same_as_described(table, now)?;
         }
     }
-    let (asked, mut feed) = ahead(tables.len());
-    tokio::spawn(async move {
-        let wanted = feed.started().await;
-        let mut reader = Reader { sessions, large, order: spec.order, feed };
-        if wanted {
-            reader.tables(tables).await;
-        }
-        for session in reader.sessions {
-            session.end().await;
-        }
-    });
-    Ok(asked)
+    let (asked, feed) = ahead(tables.len());
+    Ok(Opened { reader: Reader { sessions, large, order: spec.order, feed }, tables, asked })
+}
+
+impl Opened {
+    /// A connection that sees what the snapshot sees.
+    pub fn session(&mut self) -> Result<&mut Session> {
+        self.reader.sessions.first_mut().ok_or_else(no_connection)
+    }
+
+    /// Begins to read.
+    pub fn begin(self) -> Ahead {
+        let Self { mut reader, tables, asked } = self;
+        tokio::spawn(async move {
+            if reader.feed.started().await {
+                reader.tables(tables).await;
+            }
+            for session in reader.sessions {
+                session.end().await;
+            }
+        });
+        asked
+    }
 }
 
 /// The tables that are worth several connections, each with the column that it is cut by.
@@ -240,7 +263,11 @@ fn select(table: &TableSchema, order: ReadOrder) -> String {
 
 /// A column as it is read.
 fn selected(column: &Column) -> String {
-    let name = quoted(&column.name);
+    as_read(column, quoted(&column.name))
+}
+
+/// The same of a column that has this one's values under another name.
+pub fn as_read(column: &Column, name: String) -> String {
     match column.logical {
         // Types without a form of their own in the protocol.
         LogicalType::Other => format!("CAST({name} AS CHAR)"),
