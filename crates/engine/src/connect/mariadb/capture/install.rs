@@ -99,7 +99,7 @@ pub async fn remove(session: &mut Session, lane: Option<&LaneId>) -> Result<Vec<
 /// What removes a lane and what only it needed; without a lane, everything.
 pub async fn removal(session: &mut Session, lane: Option<&LaneId>) -> Result<Vec<String>> {
     let others: Vec<_> = match lane {
-        Some(lane) => lanes(session).await?.into_iter().filter(|l| l.lane != *lane).collect(),
+        Some(lane) => lanes(session).await?.into_iter().filter(|l| !l.lane.is_of(lane)).collect(),
         None => Vec::new(),
     };
     if others.is_empty() {
@@ -111,8 +111,8 @@ pub async fn removal(session: &mut Session, lane: Option<&LaneId>) -> Result<Vec
             statements.extend(drop_table(session, record.log).await?);
         }
     }
-    if let Some(lane) = lane {
-        statements.push(format!("DELETE FROM syncline_lane WHERE lane = {}", literal(&lane.0)));
+    for gone in lanes(session).await?.iter().filter(|l| lane.is_some_and(|lane| l.lane.is_of(lane))) {
+        statements.push(format!("DELETE FROM syncline_lane WHERE lane = {}", literal(&gone.lane.0)));
     }
     Ok(statements)
 }
