@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use syncline::connect::sqlite::Sqlite;
 use syncline::connector::{
-    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Read, ReadSpec, Sink,
-    Source, WritePlan, WriteReport, WriteSpec,
+    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Parked, ParkedQuery, Read,
+    ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
 use syncline::job::{Endpoint, Job, Progress, WriteMode, prepare, run_lanes};
 use syncline::wrap::retry::{Patience, Retry};
@@ -76,6 +76,10 @@ impl Connector for Ends {
     async fn open_sink(&self, _spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         let lease = Lease { epoch: Epoch(1), position: None };
         Ok(Box::new(Nothing { lease, units_taken: self.units_taken.clone() }))
+    }
+
+    async fn parked(&self, _: &ParkedQuery) -> Result<Vec<Parked>> {
+        Ok(Vec::new())
     }
 
     fn capture(&self) -> Option<&dyn Capture> {
@@ -148,6 +152,7 @@ fn run(sink: Arc<dyn Connector>) -> f64 {
         once: true,
         follow: None,
         restart: false,
+        parks: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let before = cpu_us();

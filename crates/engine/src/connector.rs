@@ -71,6 +71,9 @@ pub trait Connector: Send + Sync + fmt::Debug {
     /// Opens a sink and takes its lane over: the epoch is raised, whoever held the lane is fenced.
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>>;
 
+    /// The changes that lanes have set aside here, by lane and in their order; none where nothing was ever set aside.
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>>;
+
     /// What finds changes here by triggers; absent where only snapshots are given.
     fn capture(&self) -> Option<&dyn Capture>;
 }
@@ -356,6 +359,42 @@ pub struct LaneState {
     pub position: Option<Position>,
     /// When it last committed, UTC.
     pub changed_at: String,
+}
+
+/// Which parked changes are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ParkedQuery {
+    /// Only those of this lane.
+    pub lane: Option<LaneId>,
+    /// Only those whose `_ord` is not below this.
+    pub from: u64,
+    /// At most so many.
+    pub rows_max: Option<u32>,
+    /// Whether the changes themselves are wanted too; without them a row is small.
+    pub contents: bool,
+}
+
+/// A change that was set aside, as the sink keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// The lane that set it aside.
+    pub lane: LaneId,
+    /// Its `_ord`; with the lane its identity.
+    pub ord: u64,
+    /// The sink's table.
+    pub table: String,
+    /// The row's key, as JSON.
+    pub key: String,
+    /// What the change does, as a letter.
+    pub op: String,
+    /// Which rows it holds back, as JSON.
+    pub holds: String,
+    /// Why it was refused; absent if it waits behind another one.
+    pub reason: Option<String>,
+    /// When, UTC.
+    pub parked_at: String,
+    /// The change, as JSON, if it was asked for.
+    pub contents: Option<String>,
 }
 
 /// What one `write` did.

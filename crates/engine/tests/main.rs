@@ -29,6 +29,7 @@ mod mariadb;
 mod native;
 mod native_postgres;
 mod order;
+mod parked;
 mod postgres;
 mod real;
 mod replace;

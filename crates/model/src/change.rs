@@ -152,6 +152,15 @@ impl TableChanges {
         })
     }
 
+    /// The sink's refusal of that row, named by its change. A snapshot's row is no change that could be set aside.
+    #[must_use]
+    pub fn refused(&self, row: usize, error: Error) -> Error {
+        match row < self.rows && self.op(row) != Op::Snapshot {
+            true => error.of_change(self.marks.ord(row)),
+            false => error,
+        }
+    }
+
     /// The same changes under another schema: column `i` of the new one is column `columns[i]` of this one.
     ///
     /// # Errors

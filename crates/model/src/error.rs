@@ -122,6 +122,7 @@ struct Inner {
     hint: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
     retry: Retry,
+    change: Option<u64>,
 }
 
 impl Error {
@@ -135,6 +136,7 @@ impl Error {
             hint: None,
             source: None,
             retry: kind.policy().retry,
+            change: None,
         }))
     }
 
@@ -164,6 +166,31 @@ impl Error {
     pub fn given_up(mut self) -> Self {
         self.0.retry = Retry::Never;
         self
+    }
+
+    /// Names the change that was refused by its `_ord`, so that the lane can set it aside.
+    #[must_use]
+    pub fn of_change(mut self, ord: u64) -> Self {
+        self.0.change = Some(ord);
+        self
+    }
+
+    /// `_ord` of the change that was refused, if it was one.
+    #[must_use]
+    pub fn change(&self) -> Option<u64> {
+        self.0.change
+    }
+
+    /// The error as it is shown, without these of its places: what it says of a change however often it is read.
+    #[must_use]
+    pub fn without(&self, keys: &[&str]) -> String {
+        struct Without<'a>(&'a Error, &'a [&'a str]);
+        impl fmt::Display for Without<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write(f, self.1)
+            }
+        }
+        Without(self, keys).to_string()
     }
 
     /// What the caller can do about it.
@@ -197,14 +224,15 @@ impl Error {
     }
 }
 
-/// What failed, where in brackets, then the causes. The advice is separate: [`Error::advice`].
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Error {
+    fn write(&self, f: &mut fmt::Formatter<'_>, left_out: &[&str]) -> fmt::Result {
         f.write_str(&self.0.what)?;
-        for (i, (key, value)) in self.0.at.iter().enumerate() {
-            write!(f, "{}{key} {value}", if i == 0 { " [" } else { ", " })?;
+        let mut open = false;
+        for (key, value) in self.0.at.iter().filter(|(key, _)| !left_out.contains(key)) {
+            write!(f, "{}{key} {value}", if open { ", " } else { " [" })?;
+            open = true;
         }
-        if !self.0.at.is_empty() {
+        if open {
             f.write_str("]")?;
         }
         let mut cause = self.0.source.as_deref().map(|e| e as &dyn std::error::Error);
@@ -213,6 +241,13 @@ impl fmt::Display for Error {
             cause = e.source();
         }
         Ok(())
+    }
+}
+
+/// What failed, where in brackets, then the causes. The advice is separate: [`Error::advice`].
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, &[])
     }
 }
 

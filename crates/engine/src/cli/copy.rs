@@ -94,6 +94,7 @@ pub async fn copy(context: &Context, args: CopyArgs) -> Result<Outcome> {
         once: true,
         follow: None,
         restart: args.restart,
+        parks: false,
     };
     let prepared = prepare(&job).await?;
     if args.dry_run {
@@ -156,9 +157,15 @@ pub fn conclude(context: &Context, job: &Job, report: &JobReport) -> Outcome {
         }
     }
     report.notices.iter().for_each(|n| out.line(format!("note: {n}")));
+    let parked = |lane: &LaneReport| lane.changes.map_or((0, 0), |c| (c.parked, c.parked_in_all));
+    for lane in &report.lanes {
+        let (now, in_all) = parked(lane);
+        super::parked::told(&job.name, &lane.name, now, in_all).iter().for_each(|n| out.line(format!("note: {n}")));
+    }
     let failed: Vec<&Error> = report.lanes.iter().filter_map(|l| l.outcome.as_ref().err()).collect();
     failed.iter().for_each(|e| out.failure(e));
     match &failed[..] {
+        [] if report.lanes.iter().any(|l| parked(l).0 > 0) => Outcome::Partly,
         [] => Outcome::Done,
         [first, ..] if report.lanes.iter().all(|l| l.outcome.is_err() && !l.committed) => Outcome::of(first),
         _ => Outcome::Partly,

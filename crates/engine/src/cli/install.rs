@@ -9,7 +9,7 @@ use syncline_model::{Error, ErrorKind, Result};
 use super::output::counted;
 use super::{Context, Outcome, run};
 use crate::config::{Capture, JobSpec, Plan};
-use crate::connector::{InstallPlan, LaneId, WriteSpec};
+use crate::connector::{InstallPlan, LaneId, ParkedQuery, WriteSpec};
 use crate::job::prepare::owner;
 use crate::job::{Job, Prepared, prepare};
 
@@ -154,6 +154,20 @@ pub async fn uninstall(context: &Context, args: UninstallArgs) -> Result<Outcome
 /// Takes the lane away from the sinks: nobody may go on from where it was.
 async fn forget(job: &Job, lane: &LaneId) -> Result<()> {
     for to in &job.to {
+        let query = ParkedQuery { lane: Some(lane.clone()), rows_max: Some(1), ..ParkedQuery::default() };
+        let parked = match to.connector.parked(&query).await {
+            Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+            other => other?,
+        };
+        // Nobody could apply it any more (I10).
+        if !parked.is_empty() {
+            return Err(Error::new(ErrorKind::Constraint, "changes of this job are set aside and would be lost")
+                .at("sink", &*to.name)
+                .hint(format!(
+                    "`syncline parked retry {0}` applies them, `syncline parked drop {0} --all` gives them up",
+                    job.name
+                )));
+        }
         let there = match to.connector.check().await {
             Ok(report) => report.lanes.iter().any(|l| l.lane == *lane),
             Err(e) if e.kind() == ErrorKind::NotFound => false,

@@ -9,6 +9,7 @@ mod demo;
 mod init;
 mod install;
 mod output;
+mod parked;
 mod plan;
 mod progress;
 mod resync;
@@ -78,6 +79,8 @@ enum Command {
     Init(init::InitArgs),
     /// Show how far each job got, by its sinks' own account
     Status(status::StatusArgs),
+    /// What jobs with `on_error: park` have set aside: look at it, apply it again, give it up
+    Parked(parked::ParkedArgs),
 }
 
 /// Which tables a command is about.
@@ -259,6 +262,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome> {
         Command::Plan(args) => plan::plan(context, args).await,
         Command::Init(args) => init::init(context, args).await,
         Command::Status(args) => status::status(context, args).await,
+        Command::Parked(args) => parked::parked(context, args).await,
     }
 }
 

@@ -10,7 +10,7 @@ use syncline_model::{Error, ErrorKind, Result};
 
 use super::output::{counted, error_fields};
 use super::{Context, Outcome, copy, install};
-use crate::config::{self, Capture, JobSpec, Plan};
+use crate::config::{self, Capture, JobSpec, OnError, Plan};
 use crate::connector::Budget;
 use crate::job::{Job, JobReport, Until, prepare};
 use crate::telemetry;
@@ -139,5 +139,6 @@ pub fn job(context: &Context, plan: &Plan, spec: &JobSpec) -> Result<Job> {
         once: spec.capture == Capture::Snapshot,
         follow: (spec.capture == Capture::Trigger).then_some(Until::CaughtUp),
         restart: false,
+        parks: spec.on_error == OnError::Park,
     })
 }

@@ -1,5 +1,7 @@
 //! `syncline status`: how far each lane got, by its sink's own account.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde_json::json;
 use syncline_model::{ErrorKind, Position, Result};
@@ -7,6 +9,8 @@ use syncline_model::{ErrorKind, Position, Result};
 use super::output::counted;
 use super::{Context, Outcome};
 use crate::capture::follow::Place;
+use crate::connector::{LaneId, ParkedQuery};
+use crate::job::Endpoint;
 
 #[derive(Debug, Args)]
 pub struct StatusArgs {
@@ -24,6 +28,20 @@ fn how_far(position: &Position) -> String {
     }
 }
 
+/// How many changes each lane has set aside here.
+async fn parked_by_lane(endpoint: &Endpoint) -> Result<BTreeMap<LaneId, u64>> {
+    let mut lanes = BTreeMap::new();
+    let parked = match endpoint.connector.parked(&ParkedQuery::default()).await {
+        // Who may not read it sees none, as with lanes.
+        Err(e) if e.kind() == ErrorKind::Denied => Vec::new(),
+        other => other?,
+    };
+    for change in parked {
+        *lanes.entry(change.lane).or_default() += 1;
+    }
+    Ok(lanes)
+}
+
 pub async fn status(context: &Context, args: StatusArgs) -> Result<Outcome> {
     let plan = if args.connections.is_empty() { Some(context.plan_required()?) } else { context.plan()? };
     let named = !args.connections.is_empty();
@@ -39,7 +57,7 @@ pub async fn status(context: &Context, args: StatusArgs) -> Result<Outcome> {
             // What is only configured need not be there yet.
             Err(e) if e.kind() == ErrorKind::NotFound && !named => {
                 out.line(format!("{}: not there yet", endpoint.name));
-                documents.push(json!({ "connection": endpoint.name, "lanes": [], "backlog": [] }));
+                documents.push(json!({ "connection": endpoint.name, "lanes": [], "backlog": [], "parked": [] }));
                 continue;
             }
             other => other?,
@@ -54,6 +72,15 @@ pub async fn status(context: &Context, args: StatusArgs) -> Result<Outcome> {
                 endpoint.name, lane.lane.0, lane.epoch.0, lane.owner, lane.changed_at
             ));
         }
+        let parked = parked_by_lane(&endpoint).await?;
+        for (lane, changes) in &parked {
+            let changes = counted(*changes, "change");
+            out.line(format!(
+                "{}: {changes} set aside by lane {}; `syncline parked ls` shows them",
+                endpoint.name, lane.0
+            ));
+        }
+        let parked: Vec<_> = parked.iter().map(|(lane, changes)| json!({ "lane": lane, "changes": changes })).collect();
         let backlog = match endpoint.connector.capture() {
             Some(capture) => capture.backlog().await?,
             None => Vec::new(),
@@ -63,7 +90,9 @@ pub async fn status(context: &Context, args: StatusArgs) -> Result<Outcome> {
             let changes = counted(waiting.changes, "change");
             out.line(format!("{}: {changes} wait for lane {}{age}", endpoint.name, waiting.lane.0));
         }
-        documents.push(json!({ "connection": endpoint.name, "lanes": report.lanes, "backlog": backlog }));
+        documents.push(json!({
+            "connection": endpoint.name, "lanes": report.lanes, "backlog": backlog, "parked": parked,
+        }));
     }
     out.document(&json!({ "connections": documents }));
     Ok(Outcome::Done)

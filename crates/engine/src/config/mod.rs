@@ -71,6 +71,8 @@ pub struct JobSpec {
     pub capture: Capture,
     /// Whether `run` may install at the source what capture needs, without being asked.
     pub installs: bool,
+    /// What happens when the sink refuses a change.
+    pub on_error: OnError,
     /// What happens to rows that the sink has already.
     pub mode: WriteMode,
     /// The tables in the order of the file; the most specific pattern wins. Empty: all tables.
@@ -88,6 +90,17 @@ pub enum Capture {
     Snapshot,
     /// Everything once, then what triggers in the source record.
     Trigger,
+}
+
+/// What happens when the sink refuses a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// The lane stops there.
+    #[default]
+    Stop,
+    /// It is set aside, and the others go on.
+    Park,
 }
 
 /// What happens to rows that the sink has already.

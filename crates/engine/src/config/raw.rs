@@ -64,6 +64,8 @@ pub(super) struct RawJob {
     pub capture: Option<At<RawCapture>>,
     /// Whether `run` may install what capture needs at the source.
     pub install: Option<At<RawInstall>>,
+    /// What happens when the sink refuses a change (jobs with `capture: trigger`).
+    pub on_error: Option<At<RawOnError>>,
     /// What happens to rows that the sink has already.
     pub mode: Option<At<RawMode>>,
     /// The tables by name or pattern (`"catalog.*"`), the most specific pattern wins. Left out: all tables.
@@ -101,6 +103,16 @@ pub(super) enum RawInstall {
     Ask,
     /// `run` installs what is missing.
     Auto,
+}
+
+/// What happens when the sink refuses a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawOnError {
+    /// The job stops there: every state of the sink is one that the source had.
+    Stop,
+    /// The change is set aside in the sink with its reason, and later changes of its row wait behind it; all others go on.
+    Park,
 }
 
 /// What happens to rows that the sink has already.

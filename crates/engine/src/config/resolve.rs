@@ -10,13 +10,13 @@ use syncline_model::{Error, Result, TableName};
 use super::place::{At, Place};
 use super::quantity;
 use super::raw::{
-    Entries, OneOrMany, RawCapture, RawConnection, RawFile, RawInstall, RawJob, RawMode, RawNulInText, RawTable,
-    RawZeroDates,
+    Entries, OneOrMany, RawCapture, RawConnection, RawFile, RawInstall, RawJob, RawMode, RawNulInText, RawOnError,
+    RawTable, RawZeroDates,
 };
 use super::references::{Filled, Surroundings};
 use super::shown::shown;
 use super::url::is_name;
-use super::{Capture, ConnectionSpec, ConnectionUrl, JobSpec, Plan, Secret, WriteMode};
+use super::{Capture, ConnectionSpec, ConnectionUrl, JobSpec, OnError, Plan, Secret, WriteMode};
 
 /// A batch's size if the job does not say.
 const BATCH_BYTES_DEFAULT: usize = 2 << 20;
@@ -89,11 +89,13 @@ struct JobResolver<'a> {
 impl JobResolver<'_> {
     fn resolve(&self, name: &At<String>, job: RawJob) -> Result<JobSpec> {
         self.check_connection(&job.from)?;
+        let capture = self.resolve_capture(job.capture)?;
         Ok(JobSpec {
             name: name.value.clone(),
             to: self.resolve_sinks(&job.from.value, job.to)?,
             from: job.from.value,
-            capture: self.resolve_capture(job.capture)?,
+            capture,
+            on_error: self.resolve_on_error(job.on_error, capture)?,
             installs: job.install.is_some_and(|install| install.value == RawInstall::Auto),
             mode: match job.mode.map(|mode| mode.value) {
                 None | Some(RawMode::Upsert) => WriteMode::Upsert,
@@ -151,6 +153,16 @@ impl JobResolver<'_> {
         Err(self
             .error(place, format!("capture `{word}` is not available yet"))
             .hint("`capture: trigger` and `capture: snapshot` are"))
+    }
+
+    fn resolve_on_error(&self, on_error: Option<At<RawOnError>>, capture: Capture) -> Result<OnError> {
+        match on_error.map(|at| (at.value, at.place)) {
+            None | Some((RawOnError::Stop, _)) => Ok(OnError::Stop),
+            Some((RawOnError::Park, _)) if capture == Capture::Trigger => Ok(OnError::Park),
+            Some((RawOnError::Park, place)) => Err(self
+                .error(place, "`on_error: park` sets changes aside, and this job takes snapshots")
+                .hint("say `capture: trigger`; a snapshot stops at a row that the sink refuses")),
+        }
     }
 
     fn resolve_tables(&self, tables: At<Entries<Option<RawTable>>>) -> Result<Vec<(Pattern, Rule)>> {

@@ -9,6 +9,7 @@ use syncline_model::{Error, ErrorKind, Position, Result, TableName};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::park::Parking;
 use super::prepare::PreparedLane;
 use super::report::{JobReport, LaneProgress, LaneReport, Progress};
 use super::run::run;
@@ -16,7 +17,7 @@ use super::step::{Step, reached};
 use super::steps::Steps;
 use super::{Job, Prepared, Until};
 use crate::capture::follow::Place;
-use crate::capture::snapshot;
+use crate::capture::{parked, snapshot};
 use crate::connector::{FinishReport, ReadSpec};
 
 /// How often a lane is opened again without having committed anything in between.
@@ -98,9 +99,10 @@ async fn run_lane(
     mut stop: watch::Receiver<bool>,
 ) -> Result<FinishReport> {
     let mut failed_in_a_row = 0;
+    let mut parking = Parking::new(lane.spec.lane.clone(), shared.0.parks, &lane.spec.tables);
     loop {
         let committed = progress.units_committed();
-        let error = match attempt(shared, &mut lane, progress, &stop).await {
+        let error = match attempt(shared, &mut lane, &mut parking, progress, &stop).await {
             Ok(finished) => {
                 progress.finished();
                 return Ok(finished);
@@ -109,6 +111,11 @@ async fn run_lane(
         };
         if progress.units_committed() > committed {
             failed_in_a_row = 0;
+        }
+        // The next attempt sets aside what this one was refused.
+        if parking.learns(&error) {
+            tracing::info!(error = %error, "lane opens again to set a change aside");
+            continue;
         }
         failed_in_a_row += 1;
         let patient = shared.0.follow == Some(Until::Stopped);
@@ -154,6 +161,7 @@ fn done(position: Option<&Position>, read: &ReadSpec) -> Result<Vec<bool>> {
 async fn attempt(
     shared: &Shared,
     lane: &mut PreparedLane,
+    parking: &mut Parking,
     progress: &LaneProgress,
     stop: &watch::Receiver<bool>,
 ) -> Result<FinishReport> {
@@ -166,8 +174,15 @@ async fn attempt(
     let position = sink.lease().position.clone();
     let done = done(position.as_ref(), &lane.read)?;
     still_there(lane, &done).await?;
-    progress.opened(&done);
+    // After the lane was taken: nobody else parks for it now.
+    if job.follow.is_some() {
+        parking.look(&*lane.to.connector).await?;
+    }
+    progress.opened(&done, parking.in_all());
     let mut source = job.from.connector.open_source(position, &lane.read).await?;
     reached(Step::SourceOpened);
-    run(&mut *source, &mut *sink, steps, job.budget, progress, stop).await
+    let mut finished = run(&mut *source, &mut *sink, (steps, parking), job.budget, progress, stop).await?;
+    // Not one of the user's tables.
+    finished.rows_held.retain(|(table, _)| table != parked::NAME);
+    Ok(finished)
 }

@@ -3,9 +3,11 @@
 //! - [`prepare`] looks at both ends, maps tables, and refuses before any row moves.
 //! - [`run`] is the loop, and the only place that knows the order of effects.
 //! - [`lane`] opens both ends and opens them again after errors that may pass.
+//! - [`park`] sets changes aside that the sink refuses.
 //! - [`report`] is what the terminal, `--json` and logs read.
 
 pub mod lane;
+pub mod park;
 pub mod prepare;
 pub mod report;
 pub mod run;
@@ -67,4 +69,6 @@ pub struct Job {
     pub follow: Option<Until>,
     /// Forget how far the lanes got.
     pub restart: bool,
+    /// Whether a change that the sink refuses is set aside, so that the others go on; else the lane stops there.
+    pub parks: bool,
 }

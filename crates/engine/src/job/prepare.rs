@@ -9,7 +9,7 @@ use syncline_model::pattern::{Pattern, unmatched, winner};
 use syncline_model::{Error, ErrorKind, Result, TableName, TableSchema};
 
 use super::{Endpoint, Job, Until};
-use crate::capture::snapshot;
+use crate::capture::{parked, snapshot};
 use crate::connector::{
     CaptureTable, Description, Follow, InstallPlan, LaneId, ReadOrder, ReadSpec, WritePlan, WriteSpec,
 };
@@ -129,10 +129,11 @@ async fn prepare_lane(
     if !to.connector.capabilities().sink {
         return Err(Error::new(ErrorKind::Unsupported, "this connector cannot be a sink").at("sink", &*to.name));
     }
+    let parked = job.parks.then(parked::schema);
     let spec = WriteSpec {
         lane: lane_id.clone(),
         owner: owner(),
-        tables: mappings.iter().map(|m| m.write.clone()).collect(),
+        tables: mappings.iter().map(|m| m.write.clone()).chain(parked).collect(),
         once: job.once,
         restart: job.restart,
     };

@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use syncline_model::{ChangeBatch, Error, Op, Result, TableName};
+use syncline_model::{ChangeBatch, Error, Op, Result, TableChanges, TableName};
 
+use super::park;
 use super::prepare::Prepared;
+use crate::capture::parked;
 use crate::connector::{FinishReport, WriteReport};
 
 /// What all lanes of a job are doing.
@@ -58,6 +60,10 @@ struct LaneState {
     waiting: Option<String>,
     /// Changes of the open unit.
     in_unit: u64,
+    /// Those among them that were set aside.
+    parked_in_unit: u64,
+    /// All that are set aside in the sink.
+    parked: u64,
     /// Set when the tables are loaded.
     changes: Option<ChangesProgress>,
 }
@@ -69,6 +75,10 @@ pub struct ChangesProgress {
     pub changes: u64,
     /// Units that were committed.
     pub units: u64,
+    /// Of these, changes that were set aside.
+    pub parked: u64,
+    /// All changes that are set aside in the sink now, as the lane knows it.
+    pub parked_in_all: u64,
     /// Seconds from the newest committed change to its commit at the sink; absent before the first, and where the source
     /// does not say when a change was made.
     pub lag_s: Option<f64>,
@@ -157,9 +167,13 @@ impl LaneProgress {
     }
 
     /// The lane was opened; an earlier run has done the first tables.
-    pub(super) fn opened(&self, done: &[bool]) {
+    pub(super) fn opened(&self, done: &[bool], parked: usize) {
         self.with(|s| {
-            (s.waiting, s.in_unit) = (None, 0);
+            (s.waiting, s.in_unit, s.parked_in_unit) = (None, 0, 0);
+            s.parked = parked as u64;
+            if let Some(changes) = &mut s.changes {
+                changes.parked_in_all = s.parked;
+            }
             for (table, done) in s.tables.iter_mut().zip(done) {
                 match table.state {
                     TableState::Waiting if *done => table.state = TableState::DoneBefore,
@@ -178,7 +192,7 @@ impl LaneProgress {
     /// All tables are loaded; what follows are changes.
     pub(super) fn loaded(&self) {
         self.with(|s| {
-            s.changes.get_or_insert_default();
+            s.changes.get_or_insert_default().parked_in_all = s.parked;
             s.waiting = None;
         });
     }
@@ -204,7 +218,12 @@ impl LaneProgress {
     pub(super) fn written(&self, batch: &ChangeBatch, report: WriteReport) {
         self.with(|s| s.deletes_missing += report.deletes_missing);
         if self.changes().is_some() {
-            self.with(|s| s.in_unit += batch.rows() as u64);
+            let own = batch.tables.iter().filter(|t| parked::is_own(t.schema())).map(TableChanges::rows).sum::<usize>();
+            let parked = park::set_aside(batch);
+            self.with(|s| {
+                s.in_unit += (batch.rows() - own) as u64 + parked;
+                s.parked_in_unit += parked;
+            });
             return;
         }
         for changes in &batch.tables {
@@ -225,8 +244,11 @@ impl LaneProgress {
         }
     }
 
-    pub(super) fn unit_committed(&self, batch: &ChangeBatch) {
-        self.with(|s| s.units_committed += 1);
+    pub(super) fn unit_committed(&self, batch: &ChangeBatch, parked: usize) {
+        self.with(|s| {
+            s.units_committed += 1;
+            s.parked = parked as u64;
+        });
         if self.changes().is_none() {
             self.each(batch, TableProgress::done);
             return;
@@ -235,8 +257,11 @@ impl LaneProgress {
             batch.tables.iter().filter_map(|t| t.marks().at.get(t.rows().checked_sub(1)?)).map(|at| at.us).max();
         self.with(|s| {
             let in_unit = std::mem::take(&mut s.in_unit);
+            let parked_in_unit = std::mem::take(&mut s.parked_in_unit);
             if let Some(changes) = &mut s.changes {
                 changes.changes += in_unit;
+                changes.parked += parked_in_unit;
+                changes.parked_in_all = s.parked;
                 changes.units += 1;
                 changes.lag_s = newest.map(lag_s).or(changes.lag_s);
             }

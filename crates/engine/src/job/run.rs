@@ -1,12 +1,13 @@
 //! THE LOOP: the one function that owns the order of effects.
 //!
-//! `read → steps → write (begin … data … commit with position) → confirm`. Nothing else in the product calls
-//! `begin`, `write`, `commit` or `confirm`. A snapshot is a source that ends; one that follows says when its tables are
+//! `read → steps → park → write (begin … data … commit with position) → confirm`. Nothing else in the product calls
+//! `begin`, `write`, `commit` or `confirm` for a lane. A snapshot is a source that ends; one that follows says when its tables are
 //! loaded, and may never end.
 
 use syncline_model::{ChangeBatch, Error, ErrorKind, Result};
 use tokio::sync::watch;
 
+use super::park::Parking;
 use super::report::LaneProgress;
 use super::step::{Step, reached};
 use super::steps::Steps;
@@ -22,7 +23,7 @@ use crate::connector::{Budget, FinishReport, Read, Sink, Source};
 pub async fn run(
     source: &mut dyn Source,
     sink: &mut dyn Sink,
-    steps: &Steps,
+    (steps, parking): (&Steps, &mut Parking),
     budget: Budget,
     progress: &LaneProgress,
     stop: &watch::Receiver<bool>,
@@ -37,7 +38,7 @@ pub async fn run(
             return Ok(finished.unwrap_or_default());
         }
         let batch = match next? {
-            Read::Batch(batch) => steps.apply(batch)?,
+            Read::Batch(batch) => parking.divert(steps.apply(batch)?, finished.is_none())?,
             Read::Idle => {
                 next = source.read(budget).await;
                 continue;
@@ -73,7 +74,7 @@ pub async fn run(
         };
         progress.written(&batch, written?);
         reached(Step::BatchWritten);
-        commit(source, sink, &batch, progress).await?;
+        commit(source, sink, &batch, parking, progress).await?;
         next = match ahead {
             Some(ahead) => ahead,
             None => source.read(budget).await,
@@ -93,12 +94,14 @@ async fn commit(
     source: &mut dyn Source,
     sink: &mut dyn Sink,
     batch: &ChangeBatch,
+    parking: &mut Parking,
     progress: &LaneProgress,
 ) -> Result<()> {
     let Some(upto) = &batch.ends else { return Ok(()) };
     // I2: data and position become durable together.
     sink.commit(upto).await?;
-    progress.unit_committed(batch);
+    parking.committed();
+    progress.unit_committed(batch, parking.in_all());
     reached(Step::UnitCommitted);
     // I1: only now may the source forget.
     source.confirm(upto).await?;

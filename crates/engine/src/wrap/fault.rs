@@ -8,8 +8,8 @@ use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
 
 use crate::connector::{
-    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Read, ReadSpec, Sink,
-    Source, WritePlan, WriteReport, WriteSpec,
+    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Parked, ParkedQuery, Read,
+    ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
 
 /// How a call fails.
@@ -145,6 +145,10 @@ impl Connector for Faulty {
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         let inner = struck!(self.faults, "open_sink", self.inner.open_sink(spec))?;
         Ok(Box::new(FaultySink { inner, faults: self.faults.clone() }))
+    }
+
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>> {
+        struck!(self.faults, "parked", self.inner.parked(query))
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

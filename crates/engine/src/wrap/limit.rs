@@ -9,8 +9,8 @@ use syncline_model::{Position, Result};
 use tokio::time::Instant;
 
 use crate::connector::{
-    Budget, Capabilities, Capture, CheckReport, Connector, Description, Read, ReadSpec, Sink, Source, WritePlan,
-    WriteSpec,
+    Budget, Capabilities, Capture, CheckReport, Connector, Description, Parked, ParkedQuery, Read, ReadSpec, Sink,
+    Source, WritePlan, WriteSpec,
 };
 
 /// A connector whose sources are read no faster than so many bytes a second.
@@ -53,6 +53,10 @@ impl Connector for Limit {
 
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         self.inner.open_sink(spec).await
+    }
+
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>> {
+        self.inner.parked(query).await
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

@@ -13,7 +13,7 @@ use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
 
 use crate::connector::{
     Backlog, Budget, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, FinishReport,
-    InstallPlan, LaneId, Lease, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
+    InstallPlan, LaneId, Lease, Parked, ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
 
 /// How often and how patiently.
@@ -91,6 +91,10 @@ impl Connector for Retry {
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         let inner = again!(self.patience, self.inner.open_sink(spec))?;
         Ok(Box::new(RetrySink { inner, patience: self.patience }))
+    }
+
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>> {
+        again!(self.patience, self.inner.parked(query))
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use crate::connector::{
     Backlog, Budget, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, FinishReport,
-    InstallPlan, LaneId, Lease, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
+    InstallPlan, LaneId, Lease, Parked, ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
 
 /// A connector whose calls are spans.
@@ -68,6 +68,10 @@ impl Connector for Trace {
         let inner = span!("open_sink", self.name, self.inner.open_sink(spec))?;
         tracing::debug!(connection = &*self.name, epoch = inner.lease().epoch.0, "lane taken");
         Ok(Box::new(TraceSink { inner, name: self.name.clone() }))
+    }
+
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>> {
+        span!("parked", self.name, self.inner.parked(query))
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

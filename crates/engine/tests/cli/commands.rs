@@ -155,6 +155,7 @@ fn help() {
       plan       Show every statement that jobs would run at their sinks; changes nothing
       init       Write a configuration file from live databases
       status     Show how far each job got, by its sinks' own account
+      parked     What jobs with `on_error: park` have set aside: look at it, apply it again, give it up
 
     Options:
       -h, --help     Print help

@@ -229,12 +229,14 @@ fn status() {
         {
           "connection": "laptop",
           "lanes": [],
-          "backlog": []
+          "backlog": [],
+          "parked": []
         },
         {
           "connection": "shop",
           "lanes": [],
-          "backlog": []
+          "backlog": [],
+          "parked": []
         }
       ]
     }
@@ -258,7 +260,8 @@ fn status() {
               "changed_at": "[moment]"
             }
           ],
-          "backlog": []
+          "backlog": [],
+          "parked": []
         }
       ]
     }

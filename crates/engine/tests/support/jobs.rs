@@ -105,6 +105,7 @@ pub fn copy_job(from: &Arc<dyn Connector>, to: &[&Arc<dyn Connector>]) -> Job {
         once: true,
         follow: None,
         restart: false,
+        parks: false,
     }
 }
 

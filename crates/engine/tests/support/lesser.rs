@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncline::connector::{
-    Capabilities, Capture, CheckReport, Connector, Description, ReadSpec, Sink, Source, WritePlan, WriteSpec,
+    Capabilities, Capture, CheckReport, Connector, Description, Parked, ParkedQuery, ReadSpec, Sink, Source, WritePlan,
+    WriteSpec,
 };
 use syncline_model::pattern::Selection;
 use syncline_model::{Position, Result};
@@ -43,6 +44,10 @@ impl Connector for Lesser {
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         assert!(self.declared.sink, "asked for a sink, and is none");
         self.inner.open_sink(spec).await
+    }
+
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>> {
+        self.inner.parked(query).await
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use syncline::connector::{
-    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Read, ReadSpec, Sink,
-    Source, WritePlan, WriteReport, WriteSpec,
+    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Parked, ParkedQuery, Read,
+    ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
 use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
@@ -112,6 +112,10 @@ impl Connector for Recorded {
         let inner = self.inner.open_sink(spec).await?;
         self.notes.call("open_sink", format!("epoch {}", inner.lease().epoch.0))?;
         Ok(Box::new(RecordedSink { inner, notes: self.notes.clone() }))
+    }
+
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>> {
+        self.inner.parked(query).await
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

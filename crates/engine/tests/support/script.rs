@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use syncline::connector::{
-    Budget, Capabilities, Capture, CheckReport, Connector, Description, Read, ReadSpec, Sink, Source, WritePlan,
-    WriteSpec,
+    Budget, Capabilities, Capture, CheckReport, Connector, Description, Parked, ParkedQuery, Read, ReadSpec, Sink,
+    Source, WritePlan, WriteSpec,
 };
 use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Error, ErrorKind, Position, Result, TableSchema};
@@ -51,6 +51,10 @@ impl Connector for Script {
 
     async fn open_sink(&self, _spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         Err(Error::new(ErrorKind::Unsupported, "a script takes no rows"))
+    }
+
+    async fn parked(&self, _query: &ParkedQuery) -> Result<Vec<Parked>> {
+        Ok(Vec::new())
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncline::connector::{
-    Budget, Capabilities, Capture, CheckReport, Connector, Description, Read, ReadSpec, Sink, Source, WritePlan,
-    WriteSpec,
+    Budget, Capabilities, Capture, CheckReport, Connector, Description, Parked, ParkedQuery, Read, ReadSpec, Sink,
+    Source, WritePlan, WriteSpec,
 };
 use syncline_model::pattern::Selection;
 use syncline_model::{Position, Result};
@@ -41,6 +41,10 @@ impl Connector for Steady {
 
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         self.0.open_sink(spec).await
+    }
+
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>> {
+        self.0.parked(query).await
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

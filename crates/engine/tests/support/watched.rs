@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncline::connector::{
-    Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, ReadSpec, Sink, Source, WritePlan,
-    WriteReport, WriteSpec,
+    Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Parked, ParkedQuery, ReadSpec,
+    Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
 use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Position, Result};
@@ -52,6 +52,10 @@ impl Connector for Watched {
         let opened = self.inner.open_sink(spec).await;
         (self.look)();
         Ok(Box::new(WatchedSink { inner: opened?, look: self.look.clone() }))
+    }
+
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>> {
+        self.inner.parked(query).await
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

@@ -11,6 +11,7 @@ use super::name_of;
 use super::rights::{self, Grants};
 use super::session::{Server, Session, bound};
 use super::types::Native;
+use crate::capture::parked;
 use crate::connector::{Misfit, WritePlan, WriteSpec};
 
 pub use create::{create_table, foreign_keys, indexes, referred};
@@ -80,7 +81,7 @@ pub async fn plan(session: &mut Session, spec: &WriteSpec) -> Result<WritePlan> 
 fn name_problem(table: &TableSchema, once: bool) -> Option<String> {
     let name = &*table.name.name;
     // I16: what carries the prefix is ours.
-    if name.is_empty() || name.to_lowercase().starts_with("syncline_") {
+    if name.is_empty() || !parked::is_own(table) && name.to_lowercase().starts_with("syncline_") {
         return Some("this name is reserved; map the table to another name".into());
     }
     if !once {

@@ -12,6 +12,7 @@ mod config;
 mod ddl;
 mod errors;
 mod load;
+mod parked;
 mod rights;
 mod session;
 mod sink;
@@ -30,8 +31,8 @@ use self::session::Session;
 use crate::capture::follow::Follower;
 use crate::config::{ConnectionSpec, NetworkUrl};
 use crate::connector::{
-    Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, InstallPlan, LaneId, ReadSpec,
-    Sink, Source, WritePlan, WriteSpec,
+    Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, InstallPlan, LaneId, Parked,
+    ParkedQuery, ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
 
 /// MariaDB's name in schemas.
@@ -104,6 +105,13 @@ impl Connector for Mariadb {
 
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         Ok(Box::new(sink::Writer::open(self.settings.clone(), spec.clone()).await?))
+    }
+
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>> {
+        let mut session = self.open().await?;
+        let parked = parked::parked(&mut session, query).await;
+        session.end().await;
+        parked
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

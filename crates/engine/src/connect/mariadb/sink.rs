@@ -106,7 +106,7 @@ async fn take_once(session: &mut Session, spec: &WriteSpec) -> Result<(Lease, BT
     Ok((lease, created))
 }
 
-fn number(row: &Row, column: usize) -> u64 {
+pub fn number(row: &Row, column: usize) -> u64 {
     text(row, column).parse().unwrap_or(0)
 }
 
@@ -199,7 +199,15 @@ impl State {
         for run in runs(batch) {
             let Some(changes) = batch.tables.get(run.table) else { continue };
             let Some(table) = self.tables.get_mut(&changes.schema().name) else { continue };
-            table.open_for_write(&mut self.session).await?.run(changes, run.op, &run.rows, &mut report).await?;
+            let before = table.rows;
+            let done =
+                table.open_for_write(&mut self.session).await?.run(changes, run.op, &run.rows, &mut report).await;
+            // The table counts the rows that it was given, the refused one included.
+            let refused = usize::try_from(table.rows - before).unwrap_or(0).saturating_sub(1);
+            done.map_err(|e| match run.rows.get(refused) {
+                Some(row) => changes.refused(*row, e),
+                None => e,
+            })?;
         }
         Ok(report)
     }
@@ -418,6 +426,13 @@ async fn remove_trace(session: &mut Session, lane: &LaneId, epoch: Epoch) -> Res
             let _ = session.run("DROP TABLE syncline_position").await;
         }
         session.run("UNLOCK TABLES").await?;
+    }
+    // What is set aside is a person's to drop, and there is nobody left who could have set anything aside.
+    if let Err(e) = session.rows("SELECT 1 FROM syncline_position LIMIT 1").await
+        && e.kind() == ErrorKind::NotFound
+        && session.rows("SELECT 1 FROM syncline_parked LIMIT 1").await.is_ok_and(|rows| rows.is_empty())
+    {
+        let _ = session.run("DROP TABLE syncline_parked").await;
     }
     Ok(ours)
 }

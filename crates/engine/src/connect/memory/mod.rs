@@ -11,11 +11,12 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use syncline_model::pattern::Selection;
-use syncline_model::{CellBuf, Error, ErrorKind, Position, Result, TableName, TableSchema};
+use syncline_model::{Cell, CellBuf, Error, ErrorKind, Position, Result, TableName, TableSchema};
 
+use crate::capture::parked;
 use crate::connector::{
-    Capabilities, Capture, CheckReport, Connector, Description, LaneId, LaneState, Misfit, ReadSpec, Sink, Source,
-    WritePlan, WriteSpec,
+    Capabilities, Capture, CheckReport, Connector, Description, LaneId, LaneState, Misfit, Parked, ParkedQuery,
+    ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
 
 /// A row, cell by cell.
@@ -93,6 +94,34 @@ impl Memory {
     #[must_use]
     pub fn table(&self, name: &TableName) -> Option<Arc<Table>> {
         self.state().tables.get(name).cloned()
+    }
+
+    fn parked_now(&self, query: &ParkedQuery) -> Vec<Parked> {
+        let Some(table) = self.table(&TableName::bare(parked::NAME)) else { return Vec::new() };
+        let text = |row: &Row, name: &str| match table.schema.position(name).and_then(|c| row.get(c)) {
+            Some(CellBuf::Text(text)) => Some(text.to_string()),
+            _ => None,
+        };
+        let one = |row: &Row| {
+            let ord = match table.schema.position("ord").and_then(|c| row.get(c)) {
+                Some(CellBuf::Plain(Cell::Int(ord))) => u64::try_from(*ord).unwrap_or(0),
+                _ => 0,
+            };
+            Parked {
+                lane: LaneId(text(row, "lane").unwrap_or_default()),
+                ord,
+                table: text(row, "table_name").unwrap_or_default(),
+                key: text(row, "row_key").unwrap_or_default(),
+                op: text(row, "op").unwrap_or_default(),
+                holds: text(row, "holds").unwrap_or_default(),
+                reason: text(row, "reason"),
+                parked_at: text(row, "parked_at").unwrap_or_default(),
+                contents: text(row, "contents").filter(|_| query.contents),
+            }
+        };
+        let wanted = |p: &Parked| p.ord >= query.from && query.lane.as_ref().is_none_or(|lane| *lane == p.lane);
+        let rows_max = query.rows_max.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        table.rows.values().map(one).filter(wanted).take(rows_max).collect()
     }
 
     fn identity(&self) -> String {
@@ -173,6 +202,10 @@ impl Connector for Memory {
 
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         Ok(Box::new(sink::Writer::open(self.clone(), spec.clone())))
+    }
+
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>> {
+        Ok(self.parked_now(query))
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

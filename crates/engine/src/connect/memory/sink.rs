@@ -95,7 +95,8 @@ impl Sink for Writer {
                 unit.was_empty.insert(name.clone(), true);
             }
             let was_empty = unit.was_empty.get(name) == Some(&true);
-            apply(table(&mut unit.state, changes), was_empty, changes, row, &mut report)?;
+            let applied = apply(table(&mut unit.state, changes), was_empty, changes, row, &mut report);
+            applied.map_err(|e| changes.refused(row, e))?;
         }
         Ok(report)
     }

@@ -12,6 +12,7 @@ use tokio_postgres::error::DbError;
 use super::catalog::{self, Table};
 use super::session::{Session, failed};
 use super::{BRAND, literal, native, quoted, rights, types};
+use crate::capture::parked;
 use crate::connector::{Misfit, WritePlan, WriteSpec};
 
 /// The one control table of a sink: who runs a lane, how far it got, and which tables it created.
@@ -133,7 +134,7 @@ fn existing_table(table: &TableSchema, existing: &Table, plan: &mut WritePlan) {
 /// Why the sink can have no table of that name.
 fn name_problem(table: &TableSchema) -> Option<String> {
     // I16: what carries the prefix is ours.
-    if table.name.name.starts_with("syncline_") {
+    if !parked::is_own(table) && table.name.name.starts_with("syncline_") {
         return Some("this name is reserved; map the table to another name".into());
     }
     let columns = table.columns.iter().map(|c| &c.name);

@@ -16,6 +16,7 @@ mod ddl;
 mod finish;
 mod native;
 mod order;
+mod parked;
 mod ranges;
 mod request;
 mod rights;
@@ -36,7 +37,7 @@ use crate::capture::follow::Follower;
 use crate::config::{NetworkUrl, Secret};
 use crate::connector::{
     Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, Finding, InstallPlan, LaneId,
-    Level, ReadSpec, Sink, Source, WritePlan, WriteSpec,
+    Level, Parked, ParkedQuery, ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
 use config::Settings;
 use session::{Session, failed};
@@ -133,6 +134,10 @@ impl Connector for Postgres {
 
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         Ok(Box::new(sink::Writer::open(self.session().await?, spec.clone()).await?))
+    }
+
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>> {
+        parked::parked(&self.session().await?, query).await
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

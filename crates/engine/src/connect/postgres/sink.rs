@@ -209,19 +209,21 @@ impl State {
     async fn apply(&mut self, batch: &ChangeBatch, report: &mut WriteReport) -> Result<()> {
         let session = self.session.clone();
         let mut requests: Vec<Request> = Vec::new();
-        let mut owners: Vec<usize> = Vec::new();
+        let mut owners: Vec<(usize, usize)> = Vec::new();
         for (t, row) in batch.in_order() {
             let Some(changes) = batch.tables.get(t) else { continue };
             let table = self.table(&changes.schema().name)?;
             if changes.op(row) == Op::Truncate {
                 self.send(batch, &mut requests, &mut owners, report).await?;
                 let order: Vec<TableName> = self.spec.tables.iter().map(|t| t.name.clone()).collect();
-                self.table(&changes.schema().name)?.truncate(&session, &order, report).await?;
+                let emptied = self.table(&changes.schema().name)?.truncate(&session, &order, report).await;
+                emptied.map_err(|e| changes.refused(row, e))?;
                 continue;
             }
-            if let Some(request) = table.request(&session, changes, row).await? {
+            let request = table.request(&session, changes, row).await.map_err(|e| changes.refused(row, e))?;
+            if let Some(request) = request {
                 requests.push(request);
-                owners.push(t);
+                owners.push((t, row));
             }
             if requests.len() >= REQUESTS_MAX {
                 self.send(batch, &mut requests, &mut owners, report).await?;
@@ -235,14 +237,15 @@ impl State {
         &mut self,
         batch: &ChangeBatch,
         requests: &mut Vec<Request>,
-        owners: &mut Vec<usize>,
+        owners: &mut Vec<(usize, usize)>,
         report: &mut WriteReport,
     ) -> Result<()> {
         let session = self.session.clone();
         let answers = request::send(&session.client, requests).await;
         for ((request, owner), answer) in requests.iter().zip(owners.iter()).zip(answers) {
-            let Some(changes) = batch.tables.get(*owner) else { continue };
-            self.table(&changes.schema().name)?.answered(request, answer, report)?;
+            let Some(changes) = batch.tables.get(owner.0) else { continue };
+            let table = self.table(&changes.schema().name)?;
+            table.answered(request, answer, report).map_err(|e| changes.refused(owner.1, e))?;
         }
         requests.clear();
         owners.clear();
@@ -355,6 +358,13 @@ async fn remove_trace(session: &Session, lane: &LaneId, epoch: Epoch) -> Result<
     let others = client.query_one("SELECT EXISTS (SELECT 1 FROM syncline_position)", &[]).await.map_err(cannot)?;
     if ours == 1 && !others.get::<_, bool>(0) {
         client.batch_execute("DROP TABLE syncline_position").await.map_err(cannot)?;
+        let parked = "SELECT pg_catalog.to_regclass('syncline_parked') IS NOT NULL";
+        // What is set aside is a person's to drop.
+        if client.query_one(parked, &[]).await.map_err(cannot)?.get(0)
+            && client.query_opt("SELECT 1 FROM syncline_parked LIMIT 1", &[]).await.map_err(cannot)?.is_none()
+        {
+            client.batch_execute("DROP TABLE syncline_parked").await.map_err(cannot)?;
+        }
     }
     client.batch_execute("COMMIT").await.map_err(cannot)?;
     Ok(ours == 1)

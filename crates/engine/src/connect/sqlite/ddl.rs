@@ -9,6 +9,7 @@ use syncline_model::{Column, LogicalType, Result, TableSchema};
 
 use super::catalog::{self, Texts};
 use super::{BRAND, quoted, types};
+use crate::capture::parked;
 use crate::connector::{Misfit, WritePlan, WriteSpec};
 
 /// The one control table of a sink: who runs a lane, and how far it got.
@@ -48,6 +49,9 @@ fn name_problem(table: &TableSchema, once: bool) -> Option<String> {
     let name = &*table.name.name;
     if let Some(schema) = &table.name.schema {
         return Some(format!("SQLite has no schemas; map the table to a plain name instead of {schema}.{name}"));
+    }
+    if parked::is_own(table) {
+        return None;
     }
     // I16: what carries the prefix is ours.
     if name.is_empty() || ["sqlite_", "syncline_"].iter().any(|own| starts_with(name, own)) {

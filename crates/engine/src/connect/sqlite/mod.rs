@@ -10,6 +10,7 @@ mod catalog;
 mod changes;
 mod ddl;
 mod native;
+mod parked;
 mod sink;
 mod source;
 mod stage;
@@ -27,7 +28,7 @@ use syncline_model::{Error, ErrorKind, Position, Result};
 use crate::capture::follow::Follower;
 use crate::connector::{
     Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, Finding, InstallPlan, LaneId,
-    Level, ReadSpec, Sink, Source, WritePlan, WriteSpec,
+    Level, Parked, ParkedQuery, ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
 
 /// The brand's name in schemas.
@@ -214,6 +215,10 @@ impl Connector for Sqlite {
     async fn open_sink(&self, spec: &WriteSpec) -> Result<Box<dyn Sink>> {
         let opened = in_place(|| sink::Writer::open(self.open(Access::Create)?, spec.clone()))?;
         Ok(Box::new(opened))
+    }
+
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<Parked>> {
+        in_place(|| parked::parked(&self.open(Access::Read)?, query))
     }
 
     fn capture(&self) -> Option<&dyn Capture> {

@@ -170,7 +170,8 @@ impl State {
         }
         for (t, row) in batch.in_order() {
             let Some(changes) = batch.tables.get(t) else { continue };
-            self.table(&changes.schema().name)?.change(changes, row, &mut report)?;
+            let applied = self.table(&changes.schema().name)?.change(changes, row, &mut report);
+            applied.map_err(|e| changes.refused(row, e))?;
         }
         if let Some(rows) = &batch.native {
             self.table(&rows.schema.name)?.load_native(rows, &mut report)?;
@@ -215,6 +216,9 @@ impl State {
     fn finish(&mut self) -> Result<FinishReport> {
         let mut report = FinishReport::default();
         let cannot = |e| failed(e, "cannot finish");
+        if std::mem::take(&mut self.in_unit) {
+            self.conn.execute_batch("ROLLBACK").map_err(cannot)?;
+        }
         for schema in &self.spec.tables {
             let name = schema.name.to_string();
             if self.tables.get(&schema.name).is_some_and(|t| t.held_rows_before()) {
@@ -249,6 +253,13 @@ impl State {
         )?;
         if !self.conn.query_row("SELECT EXISTS (SELECT 1 FROM syncline_position)", [], |r| r.get::<_, bool>(0))? {
             self.conn.execute_batch("DROP TABLE syncline_position")?;
+            // What is set aside is a person's to drop.
+            let parked = "SELECT 1 FROM sqlite_schema WHERE name = 'syncline_parked'";
+            if self.conn.prepare_cached(parked)?.exists([])?
+                && !self.conn.prepare_cached("SELECT 1 FROM main.syncline_parked")?.exists([])?
+            {
+                self.conn.execute_batch("DROP TABLE main.syncline_parked")?;
+            }
         }
         self.conn.execute_batch("COMMIT")?;
         Ok(ours == 1)
