@@ -28,6 +28,7 @@ mod lanes;
 mod mariadb;
 mod native;
 mod native_postgres;
+mod net;
 mod order;
 mod parked;
 mod postgres;

@@ -7,6 +7,7 @@ pub mod arrow;
 pub mod build;
 pub mod marks;
 mod native;
+pub mod net;
 
 use std::sync::Arc;
 
@@ -145,11 +146,15 @@ impl TableChanges {
 
     /// The key under which the sink finds the row: the old key of K and D where it is known, else the carried one.
     pub fn key_cells(&self, row: usize) -> impl Iterator<Item = Cell<'_>> {
+        self.schema.key.iter().map(move |&column| self.key_cell(row, column))
+    }
+
+    /// The cell of one column of that key.
+    #[must_use]
+    pub fn key_cell(&self, row: usize, column: usize) -> Cell<'_> {
         let old = matches!(self.op(row), Op::Key | Op::Delete | Op::Update);
-        self.schema.key.iter().map(move |&column| {
-            let before = if old { self.before(row, column) } else { None };
-            before.unwrap_or_else(|| self.cell(row, column))
-        })
+        let before = if old { self.before(row, column) } else { None };
+        before.unwrap_or_else(|| self.cell(row, column))
     }
 
     /// The sink's refusal of that row, named by its change. A snapshot's row is no change that could be set aside.

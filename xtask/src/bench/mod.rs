@@ -10,6 +10,7 @@ pub mod compare_brands;
 mod copy;
 pub mod data;
 mod ends;
+mod follow;
 pub mod machine;
 mod mariadb;
 pub mod measure;
@@ -22,6 +23,7 @@ mod race;
 pub mod report;
 pub mod servers;
 mod tools;
+mod trigger_cost;
 mod unit;
 
 use std::fs;
@@ -62,6 +64,7 @@ const BENCHES: &[Bench] = &[
         rows: &[1_000_000, 20_000_000],
         run: memory_brands::run,
     },
+    Bench { name: "follow", does: "changes/s of a backlog, and what triggers cost", rows: &[1_000_000], run: follow::run },
     Bench { name: "unit", does: "CPU of units of one row", rows: &[50_000], run: unit::run },
 ];
 

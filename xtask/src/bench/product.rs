@@ -59,6 +59,6 @@ pub fn within(bytes: u64, command: &Command) -> Command {
     limited
 }
 
-fn syncline() -> Command {
+pub fn syncline() -> Command {
     Command::new(tree::target().join("release").join("syncline"))
 }

@@ -157,6 +157,28 @@ impl TableSink {
         Ok(Open { table: self, session })
     }
 
+    /// Whether a net effect comes to the same here as change by change.
+    pub fn takes_net(&self, replaced: bool) -> bool {
+        self.exists && !self.staged && self.key_targets().len() == self.schema.key.len() && !(replaced && !self.others.is_empty())
+    }
+
+    /// Name of the stage of a net effect.
+    pub fn net_stage(&self) -> String {
+        format!("{}_net", self.stage)
+    }
+
+    /// The columns of the key, in its order.
+    pub fn key_targets(&self) -> Vec<Target> {
+        let written = |c: &usize| self.written.iter().find(|t| t.column == *c).cloned();
+        self.schema.key.iter().filter_map(written).collect()
+    }
+
+    /// What an update of that row sets, besides its key, which it keeps.
+    pub fn carried_targets(&self, changes: &TableChanges, row: usize) -> Vec<Target> {
+        let carried = |t: &&Target| !t.in_key && changes.after(row, t.column).is_some();
+        self.written.iter().filter(carried).cloned().collect()
+    }
+
     /// A unit is about to commit: staged rows take their places, in the same transaction.
     pub async fn close(&mut self, session: &mut Session) -> Result<()> {
         if std::mem::take(&mut self.staged) {

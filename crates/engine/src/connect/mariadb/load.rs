@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use mysql_async::Value;
 use mysql_async::prelude::Queryable as _;
-use syncline_model::{Error, ErrorKind, Result, TableChanges};
+use syncline_model::{Cell, Error, ErrorKind, Result, TableChanges};
 
 use super::apply::{NULL_KEY, TableSink, Target};
 use super::errors::{failed, refused};
@@ -87,7 +87,7 @@ impl Load<'_> {
             self.table.rows += row as u64 + 1;
             return Err(match (why, self.rows.get(row)) {
                 (Why::Value(target, reason), Some(row)) => {
-                    self.table.refuse(&target, reason, self.changes.cell(*row, target.column))
+                    self.table.refuse(&target, reason, cell(self.changes, *row, &target))
                 }
                 _ => too_large(self.table, limit),
             });
@@ -151,13 +151,18 @@ impl Load<'_> {
     fn bind(&self, row: usize, values: &mut Vec<Value>) -> Result<usize> {
         let mut bytes = 0;
         for target in self.columns {
-            let cell = self.changes.cell(row, target.column);
+            let cell = cell(self.changes, row, target);
             self.table.key_holds(target, cell)?;
             bytes += cell.size();
             values.push(target.place.bind(cell).map_err(|reason| self.table.refuse(target, reason, cell))?);
         }
         Ok(bytes)
     }
+}
+
+/// What is loaded of a row: its values, and the key under which the sink finds it.
+fn cell<'a>(changes: &'a TableChanges, row: usize, target: &Target) -> Cell<'a> {
+    if target.in_key { changes.key_cell(row, target.column) } else { changes.cell(row, target.column) }
 }
 
 /// Why a row is not sent.
@@ -186,7 +191,7 @@ impl Text {
             if i > 0 {
                 piece.push(b'\t');
             }
-            let cell = self.changes.cell(row, target.column);
+            let cell = cell(&self.changes, row, target);
             if cell.is_null() && target.in_key {
                 return Err(Why::Value(target.clone(), NULL_KEY));
             }

@@ -12,6 +12,7 @@ mod config;
 mod ddl;
 mod errors;
 mod load;
+mod net;
 mod parked;
 mod rights;
 mod session;

@@ -10,6 +10,7 @@ use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Op, Position, Result,
 
 use super::apply::TableSink;
 use super::config::Settings;
+use super::net::Net;
 use super::session::{Session, bound, text, text_or_null};
 use super::{catalog, ddl, name_of, quoted};
 use crate::capture::control::{created, fenced};
@@ -195,6 +196,10 @@ impl State {
         let mut report = WriteReport::default();
         for changes in &batch.tables {
             self.ensure(&changes.schema().name).await?;
+        }
+        let net = Net { session: &mut self.session, tables: &mut self.tables, order: &self.spec.tables };
+        if net.apply(batch, &mut report).await? {
+            return Ok(report);
         }
         for run in runs(batch) {
             let Some(changes) = batch.tables.get(run.table) else { continue };

@@ -27,7 +27,7 @@ pub struct TableSink {
     /// The arriving columns that are written, with how their values travel.
     pub written: Vec<(usize, Kind)>,
     /// Whether triggers and references are off for the whole session.
-    is_replica: bool,
+    pub is_replica: bool,
     /// Whether triggers are switched off within the open unit.
     is_quiet: bool,
     /// Whether the open unit gathers its rows in a stage before they replace others.
@@ -261,12 +261,26 @@ impl TableSink {
         Ok(())
     }
 
+    /// Changes find their rows by key, and those of the snapshot before them in their places.
+    pub async fn settle(&mut self, session: &Session) -> Result<()> {
+        self.pour(session).await?;
+        self.build_keys(session).await
+    }
+
+    /// The statement, prepared once.
+    pub async fn prepared(&mut self, session: &Session, sql: &str) -> Result<Statement> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = session.client.prepare(sql).await.map_err(|e| self.refused(e))?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
     /// What one change asks of the server; nothing if there is nothing to ask.
     pub async fn request(&mut self, session: &Session, changes: &TableChanges, row: usize) -> Result<Option<Request>> {
         self.rows += 1;
-        // Changes find their rows by key, and those of the snapshot before them in their places.
-        self.pour(session).await?;
-        self.build_keys(session).await?;
+        self.settle(session).await?;
         let Some(there) = &self.there else { return Ok(None) };
         let (into, only) = (there.sql(), there.sql_read());
         let op = changes.op(row);
@@ -279,15 +293,7 @@ impl TableSink {
             Op::Delete => (format!("DELETE FROM {only} WHERE {}", self.key_condition(1)), self.key(changes, row)?),
             Op::Truncate => return Ok(None),
         };
-        let statement = match self.statements.get(&sql) {
-            Some(statement) => statement.clone(),
-            None => {
-                let prepared = session.client.prepare(&sql).await;
-                let statement = prepared.map_err(|e| self.refused_change(e, self.rows))?;
-                self.statements.insert(sql, statement.clone());
-                statement
-            }
-        };
+        let statement = self.prepared(session, &sql).await.map_err(|e| e.at("row", format!("{} as read", self.rows)))?;
         Ok(Some(Request { statement, params, op, row: self.rows }))
     }
 

@@ -15,6 +15,7 @@ mod copy;
 mod ddl;
 mod finish;
 mod native;
+mod net;
 mod order;
 mod parked;
 mod ranges;

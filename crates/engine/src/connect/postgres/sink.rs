@@ -9,6 +9,7 @@ use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result, Tab
 use tokio_postgres::error::SqlState;
 
 use super::apply::TableSink;
+use super::net::Net;
 use super::request::{self, REQUESTS_MAX, Request};
 use super::session::{Session, failed, in_passing};
 use super::{catalog, ddl, finish};
@@ -196,7 +197,12 @@ impl State {
                 self.table(name)?.load(&session, only, &mut report).await?;
             }
             (Some(_), _) => {}
-            (None, _) => self.apply(batch, &mut report).await?,
+            (None, _) => {
+                let net = Net { session: &session, tables: &mut self.tables, order: &self.spec.tables };
+                if !net.apply(batch, &mut report).await? {
+                    self.apply(batch, &mut report).await?;
+                }
+            }
         }
         if let Some(rows) = &batch.native {
             self.loading = Some(rows.schema.name.clone());
