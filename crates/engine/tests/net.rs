@@ -193,11 +193,11 @@ async fn what_has_no_net_effect_goes_in_order() {
         let mut sink = place.connector().open_sink(&write_spec("lane", &[&schema])).await.unwrap();
         let rows: Vec<Row> = (1..=200).map(|i| row![i, "loaded"]).collect();
         applied(&mut *sink, &unit(vec![snapshot(&schema, &rows)], "t")).await.unwrap();
-        let mut all: Vec<ChangeBuf> = (1..=200).map(|i| delete(image![i, _])).collect();
+        let mut all: Vec<ChangeBuf> = (1..=100).map(|i| delete(image![i, _])).collect();
         all.push(truncate());
-        all.extend((1..=200).map(|i| insert(row![i, "again"])));
+        all.extend((1..=100).map(|i| insert(row![i, "again"])));
         applied(&mut *sink, &unit(vec![changes_as_numbered(&schema, numbered(all))], "u")).await.unwrap();
-        let expected: Vec<Row> = (1..=200).map(|i| row![i, "again"]).collect();
+        let expected: Vec<Row> = (1..=100).map(|i| row![i, "again"]).collect();
         assert_eq!(place.rows("t").unwrap(), expected, "{name}");
     }
 }
@@ -236,16 +236,17 @@ async fn unique_values_change_hands_within_a_unit() {
         let values: Vec<String> = (1..=200).map(|i| format!("({i}, 'n{i}')")).collect();
         place.sql(&format!("INSERT INTO t VALUES {};", values.join(", ")));
         let mut sink = connector(&place).open_sink(&write_spec("lane", &[&people("t")])).await.unwrap();
-        let mut all: Vec<ChangeBuf> =
-            (1..=60).map(|i| update(image![i, _], image![_, (format!("m{i}"))])).collect();
+        let mut all: Vec<ChangeBuf> = (1..=60).map(|i| update(image![i, _], image![_, (format!("m{i}"))])).collect();
         for (id, name) in [(101, "away"), (102, "n101"), (101, "n102")] {
             all.push(update(image![id, _], image![_, name]));
         }
         all.extend((151..=200).flat_map(|i| [delete(image![i, _]), insert(row![i + 1000, format!("n{i}")])]));
         let batch = unit(vec![changes_as_numbered(&people("t"), numbered(all))], "u");
         applied(&mut *sink, &batch).await.unwrap();
-        assert_eq!(place.sql("SELECT id, name FROM t WHERE id IN (1, 101, 102, 150, 151, 1151) ORDER BY id;"),
-            "1|m1\n101|n102\n102|n101\n150|n150\n1151|n151");
+        assert_eq!(
+            place.sql("SELECT id, name FROM t WHERE id IN (1, 101, 102, 150, 151, 1151) ORDER BY id;"),
+            "1|m1\n101|n102\n102|n101\n150|n150\n1151|n151"
+        );
     }
 }
 
@@ -293,7 +294,7 @@ fn memory_does_not_grow_with_a_unit() {
             "a.db",
             "PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, v TEXT); \
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) \
-             INSERT INTO t SELECT i, i, printf('%080d', i) FROM n;",
+             INSERT INTO t SELECT i, i, printf('%0400d', i) FROM n;",
         );
         folder.write(
             "syncline.yaml",
@@ -311,7 +312,7 @@ fn memory_does_not_grow_with_a_unit() {
                 "a.db",
                 &format!(
                     "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rest}) \
-                     INSERT INTO t SELECT i + 1000000, i, printf('%080d', i) FROM n; \
+                     INSERT INTO t SELECT i + 1000000, i, printf('%0400d', i) FROM n; \
                      UPDATE t SET a = a + 1, v = v || 'x' WHERE id > 1000000; UPDATE t SET a = a + 1 WHERE id > 1000000; \
                      DELETE FROM t WHERE id > 1000000; COMMIT;"
                 ),
@@ -321,7 +322,7 @@ fn memory_does_not_grow_with_a_unit() {
             running.ends_within(std::time::Duration::from_secs(300)).exits(0);
             peaks.push(peak.join().unwrap() >> 10);
         }
-        assert!(peaks[1] < peaks[0] + 60, "{peaks:?} MiB");
+        assert!(peaks[1] < peaks[0] + 40, "{peaks:?} MiB");
         assert_eq!(place.sql("SELECT count(*), sum(a) FROM t;"), "50000|1250025000");
     }
 }

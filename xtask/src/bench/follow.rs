@@ -139,7 +139,8 @@ fn config(setting: &Setting, ends: &Ends) -> Result<PathBuf> {
         text.push_str(&format!("  to_{job}: \"{url}\"\n"));
         jobs.push_str(&format!("  {job}: {{from: source, to: to_{job}, capture: trigger, install: auto}}\n"));
     }
-    fs::write(&file, format!("{text}jobs:\n{jobs}")).map_err(|err| format!("cannot write {}: {err}", file.display()))?;
+    fs::write(&file, format!("{text}jobs:\n{jobs}"))
+        .map_err(|err| format!("cannot write {}: {err}", file.display()))?;
     Ok(file)
 }
 
@@ -167,17 +168,22 @@ fn write_changes(file: &Path, rows: u64, zone: &str, transaction: u64) -> Result
             writeln!(out, "{}BEGIN;", if i > 0 { "COMMIT;\n" } else { "" }).map_err(cannot)?;
         }
         let n = i * 7919 % 1_000_003;
-        let line = match b"UIUDUIUIUD"[(i % 10) as usize] {
-            b'I' => {
+        let line = match i % 10 {
+            1 | 5 | 7 => {
                 inserts += 1;
                 let id = rows + inserts;
                 format!(
                     "INSERT INTO sales_order VALUES ({id}, {n}, 'SO-{id:09}', {}.{:02}, {}, 'Kundin {n} läutet', \
                      '2011-11-14 22:{:02}:20.123', '2011-12-01 00:{:02}:00.456{zone}', '2011-11-14', '{}');",
-                    n % 9000, n % 100, n % 1000, n % 60, n % 60, n % 2
+                    n % 9000,
+                    n % 100,
+                    n % 1000,
+                    n % 60,
+                    n % 60,
+                    n % 2
                 )
             }
-            b'D' => {
+            3 | 9 => {
                 deletes += 1;
                 format!("DELETE FROM sales_order WHERE id = {};", deletes * 5)
             }

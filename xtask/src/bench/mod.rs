@@ -64,7 +64,12 @@ const BENCHES: &[Bench] = &[
         rows: &[1_000_000, 20_000_000],
         run: memory_brands::run,
     },
-    Bench { name: "follow", does: "changes/s of a backlog, and what triggers cost", rows: &[1_000_000], run: follow::run },
+    Bench {
+        name: "follow",
+        does: "changes/s of a backlog, and what triggers cost",
+        rows: &[1_000_000],
+        run: follow::run,
+    },
     Bench { name: "unit", does: "CPU of units of one row", rows: &[50_000], run: unit::run },
 ];
 

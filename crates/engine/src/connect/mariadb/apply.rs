@@ -159,7 +159,10 @@ impl TableSink {
 
     /// Whether a net effect comes to the same here as change by change.
     pub fn takes_net(&self, replaced: bool) -> bool {
-        self.exists && !self.staged && self.key_targets().len() == self.schema.key.len() && !(replaced && !self.others.is_empty())
+        self.exists
+            && !self.staged
+            && self.key_targets().len() == self.schema.key.len()
+            && (!replaced || self.others.is_empty())
     }
 
     /// Name of the stage of a net effect.

@@ -293,7 +293,8 @@ impl TableSink {
             Op::Delete => (format!("DELETE FROM {only} WHERE {}", self.key_condition(1)), self.key(changes, row)?),
             Op::Truncate => return Ok(None),
         };
-        let statement = self.prepared(session, &sql).await.map_err(|e| e.at("row", format!("{} as read", self.rows)))?;
+        let statement =
+            self.prepared(session, &sql).await.map_err(|e| e.at("row", format!("{} as read", self.rows)))?;
         Ok(Some(Request { statement, params, op, row: self.rows }))
     }
 
