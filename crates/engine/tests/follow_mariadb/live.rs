@@ -27,7 +27,7 @@ DELIMITER ";
 
 fn seed() -> u64 {
     let seed = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     seed
 }
 

@@ -136,7 +136,7 @@ pub async fn backlog(session: &mut Session) -> Result<Vec<Backlog>> {
 /// Whether an update that leaves the column alone leaves it out: it may be long.
 fn may_be_long(column: &Column) -> bool {
     let native = Native::parse(&column.native);
-    matches!(native.word.as_str(), "tinytext" | "tinyblob") == false
+    !matches!(native.word.as_str(), "tinytext" | "tinyblob")
         && (native.is_unbounded()
             || matches!(column.logical, LogicalType::Json)
             || matches!(column.logical, LogicalType::Bytes { bytes_max: None }))
