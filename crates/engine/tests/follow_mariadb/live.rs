@@ -14,15 +14,15 @@ use crate::support::servers::{Database, private};
 const WRITERS: &str = "
 CREATE TABLE t (k int PRIMARY KEY, n int NOT NULL); INSERT INTO t SELECT seq, 0 FROM seq_1_to_12;
 DELIMITER //
-CREATE PROCEDURE once() BEGIN
+CREATE PROCEDURE once(one int, other int) BEGIN
   DECLARE EXIT HANDLER FOR 1213, 1205 ROLLBACK;
   START TRANSACTION;
-  UPDATE t SET n = n + 1 WHERE k = 1 + FLOOR(RAND() * 12);
-  IF RAND() < 0.5 THEN UPDATE t SET n = n + 1 WHERE k = 1 + FLOOR(RAND() * 12); END IF;
+  UPDATE t SET n = n + 1 WHERE k = one;
+  IF RAND() < 0.5 THEN UPDATE t SET n = n + 1 WHERE k = other; END IF;
   DO SLEEP(RAND() * RAND() * 0.03);
   IF RAND() < 0.2 THEN ROLLBACK; ELSE COMMIT; END IF;
 END //
-CREATE PROCEDURE write_it(times int) BEGIN REPEAT CALL once(); SET times = times - 1; UNTIL times = 0 END REPEAT; END //
+CREATE PROCEDURE write_it(times int) BEGIN REPEAT CALL once(1 + FLOOR(RAND() * 12), 1 + FLOOR(RAND() * 12)); SET times = times - 1; UNTIL times = 0 END REPEAT; END //
 DELIMITER ";
 
 fn seed() -> u64 {
