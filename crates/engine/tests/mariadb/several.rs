@@ -3,12 +3,12 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Stdio};
 
-use syncline_rig::Login;
+use syncline_rig::{Brand, Login, Server};
 
 use crate::support::binary::Folder;
 use crate::support::mariadb::program;
 use crate::support::proxy::{Lost, Proxy, Way};
-use crate::support::servers::Database;
+use crate::support::servers::{Database, private};
 
 const TOGETHER: &str = "large tables are read in ranges";
 const ALONE: &str = "large tables are read by one connection";
@@ -44,6 +44,14 @@ impl Drop for Client {
     }
 }
 
+/// A server of its own, for the lock under which several connections begin waits for whatever anybody has begun at the
+/// whole server.
+#[track_caller]
+fn alone() -> (Database, Server) {
+    let server = private(Brand::Mariadb);
+    (Database::on(server.address()), server)
+}
+
 fn with(url: &str, connections: u32) -> String {
     format!("{url}?connections={connections}")
 }
@@ -73,7 +81,7 @@ ANALYZE TABLE a, b;";
 
 #[test]
 fn several_connections_see_one_moment() {
-    let (from, folder) = (Database::mariadb(), Folder::new());
+    let ((from, _server), folder) = (alone(), Folder::new());
     from.sql(BANK);
     // One login may stop every writer for a moment, the other those of the tables.
     from.sql(&format!("GRANT SELECT, LOCK TABLES ON {}.* TO password_user;", from.name()));
@@ -121,7 +129,7 @@ CREATE TABLE nothing (k int PRIMARY KEY);
 
 #[test]
 fn every_row_is_read_once_whatever_its_key() {
-    let (from, to, folder) = (Database::mariadb(), Database::mariadb(), Folder::new());
+    let ((from, _server), to, folder) = (alone(), Database::mariadb(), Folder::new());
     from.sql(&format!("{KEYS} ANALYZE TABLE unsigned_k, signed_k, two_k, skewed_k, text_k, unique_k;"));
     // A table that was emptied since the server counted it.
     from.sql("CREATE TABLE emptied LIKE skewed_k; INSERT INTO emptied SELECT * FROM skewed_k; ANALYZE TABLE emptied;");
@@ -136,13 +144,14 @@ fn every_row_is_read_once_whatever_its_key() {
     folder.syncline(&["compare", &with(&from.url(), 3), &to.url()]).exits(0);
 }
 
-fn filled() -> Database {
-    let from = Database::mariadb();
+#[track_caller]
+fn filled() -> (Database, Server) {
+    let (from, server) = alone();
     from.sql(
         "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT seq, REPEAT('x', 1000) FROM seq_1_to_12000;
          CREATE TABLE z (id int PRIMARY KEY); INSERT INTO z VALUES (1); ANALYZE TABLE t;",
     );
-    from
+    (from, server)
 }
 
 /// A copy into a new file that says these words, and is right.
@@ -158,7 +167,7 @@ fn copied(url: &str, says: &[&str]) {
 
 #[test]
 fn without_the_lock_or_the_right_to_it_one_connection_reads() {
-    let from = filled();
+    let (from, _server) = filled();
     let login = with(&from.url_as(Login::Password), 3);
     from.sql(&format!("GRANT SELECT ON {}.* TO password_user;", from.name()));
     copied(&login, &[ALONE, "1044"]);
@@ -170,12 +179,12 @@ fn without_the_lock_or_the_right_to_it_one_connection_reads() {
     copied(&with(&from.url(), 3), &[TOGETHER, "connections=3 tables=1"]);
     drop(writes);
     // Nobody is held up any more.
-    from.sql("SET lock_wait_timeout = 1, innodb_lock_wait_timeout = 1; UPDATE t SET v = 'z' WHERE id = 1;");
+    from.sql("SET lock_wait_timeout = 5, innodb_lock_wait_timeout = 5; UPDATE t SET v = 'z' WHERE id = 1;");
 }
 
 #[test]
 fn connections_that_are_cut_in_the_middle_are_opened_anew() {
-    let from = filled();
+    let (from, _server) = filled();
     let proxy = Proxy::to(from.server());
     let url = from.server().through(proxy.port()).url(from.name());
     for bytes in [30_000, 3_000_000, 9_000_000] {
@@ -189,7 +198,7 @@ fn connections_that_are_cut_in_the_middle_are_opened_anew() {
 /// One of them is lost alone, while the others read; what these have read does not end the unit (I10).
 #[test]
 fn one_connection_that_is_lost_begins_the_table_again() {
-    let from = filled();
+    let (from, _server) = filled();
     let proxy = Proxy::to(from.server());
     let url = from.server().through(proxy.port()).url(from.name());
     for (lost, spared) in [(Lost::Request, 0), (Lost::Answer, 1), (Lost::Answer, 2)] {
