@@ -26,7 +26,7 @@ async fn compared(a: &Arc<dyn Connector>, b: &Arc<dyn Connector>, bytes_max: usi
         settle: Duration::ZERO,
         budget: budget(bytes_max),
     };
-    compare(&what, &Compared::default()).await.map(|found| found.tables)
+    compare(&what, &Arc::new(Compared::default())).await.map(|found| found.tables)
 }
 
 /// Key to what stands under it.
@@ -257,7 +257,7 @@ async fn listing_ends_where_it_should_and_counting_does_not() {
         settle: Duration::ZERO,
         budget: budget(50),
     };
-    let results = compare(&what, &Compared::default()).await.unwrap();
+    let results = compare(&what, &Arc::new(Compared::default())).await.unwrap();
     assert_eq!((results.tables[0].only_a, results.tables[0].listed.len()), (30, 3));
 }
 

@@ -33,7 +33,7 @@ async fn compared(a: Arc<dyn Connector>, b: Arc<dyn Connector>) -> TableResult {
         settle: Duration::ZERO,
         budget: budget(1000),
     };
-    compare(&what, &Compared::default()).await.unwrap().tables.remove(0)
+    compare(&what, &Arc::new(Compared::default())).await.unwrap().tables.remove(0)
 }
 
 async fn equal(own: LogicalType, value: Cell<'_>, other: LogicalType, others: Cell<'_>) -> bool {

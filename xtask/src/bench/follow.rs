@@ -11,7 +11,6 @@ use super::measure::{self, Run};
 use super::orders::WIDE;
 use super::report::{Report, grouped, speed};
 use super::servers::{self, path, shell, words};
-use super::trigger_cost;
 use super::{Setting, data, product};
 use crate::failure::Result;
 use crate::process;
@@ -36,9 +35,6 @@ pub fn run(setting: &Setting, report: &mut Report) -> Result<()> {
     let ends = Ends::start(setting)?;
     for rows in &setting.rows {
         ends.fill("id", *rows)?;
-        if !setting.yardstick_only {
-            trigger_cost::run(setting, &ends.source, *rows, report)?;
-        }
         race(setting, &ends, *rows, report)?;
     }
     Ok(())

@@ -5,6 +5,7 @@
 //! beside it, as a table for `docs/benchmarks.md`.
 
 mod brands;
+mod capture;
 mod compare;
 pub mod compare_brands;
 mod copy;
@@ -23,7 +24,6 @@ mod race;
 pub mod report;
 pub mod servers;
 mod tools;
-mod trigger_cost;
 mod unit;
 
 use std::fs;
@@ -64,11 +64,12 @@ const BENCHES: &[Bench] = &[
         rows: &[1_000_000, 20_000_000],
         run: memory_brands::run,
     },
+    Bench { name: "follow", does: "changes/s of a backlog", rows: &[1_000_000], run: follow::run },
     Bench {
-        name: "follow",
-        does: "changes/s of a backlog, and what triggers cost",
-        rows: &[1_000_000],
-        run: follow::run,
+        name: "capture",
+        does: "what triggers cost the application, against the same statements without",
+        rows: &[300_000],
+        run: capture::run,
     },
     Bench { name: "unit", does: "CPU of units of one row", rows: &[50_000], run: unit::run },
 ];

@@ -98,9 +98,7 @@ pub async fn table(
     [a, b]: [&mut dyn Source; 2],
     compared: &Compared,
 ) -> Result<TableResult> {
-    let mut result = TableResult::new(pair.name.clone());
-    result.structure.clone_from(&pair.structure);
-    result.key = pair.a.key_columns().map(|c| c.name.clone()).collect();
+    let mut result = pair.nothing_found();
     let (mut a, mut b) = (Rows::new(&what.a.name, a, what.budget), Rows::new(&what.b.name, b, what.budget));
     loop {
         let (filled_a, filled_b) = tokio::join!(a.fill(), b.fill());
