@@ -49,12 +49,14 @@ const BULK: [Bulk; 4] = [
     Bulk { name: "bulk delete", sql: "DELETE FROM sales_order WHERE id > ROWS * 4", wanted: "≤ 8 us" },
 ];
 
+/// A command that reads the statements of a file into the database of that name.
+type Runs<'a> = Box<dyn Fn(&str, &Path) -> Command + 'a>;
+
 /// Two databases of one brand with the same rows.
 struct Twins<'a> {
     name: &'static str,
     servers: &'a [&'a Place],
-    /// Reads statements from that file, in the database of that name.
-    runs: Box<dyn Fn(&str, &Path) -> Command + 'a>,
+    runs: Runs<'a>,
     /// What is said first in each session.
     first: &'static str,
     held_to: bool,
@@ -70,28 +72,24 @@ pub fn run(setting: &Setting, report: &mut Report) -> Result<()> {
                 process::output(&mut product::copy_urls(&place.url(SOURCE), &place.url(database)))?;
             }
             install(setting, &place.url(CAPTURED))?;
-            let runs = |database: &str, file: &Path| {
-                shell(&format!("{} < {}", words(&place.client(database)), path(file)))
-            };
-            let twins = Twins {
-                name,
-                servers: &[place],
-                runs: Box::new(runs),
-                first: "",
-                held_to: name == "PostgreSQL",
-            };
+            let runs =
+                |database: &str, file: &Path| shell(&format!("{} < {}", words(&place.client(database)), path(file)));
+            let twins =
+                Twins { name, servers: &[place], runs: Box::new(runs), first: "", held_to: name == "PostgreSQL" };
             twins.all(setting, *rows, report)?;
         }
         let file = |name: &str| setting.folder.file(&format!("{name}.db"));
         for name in [PLAIN, CAPTURED] {
             data::remove(&file(name))?;
-            fs::copy(&ends.source, file(name)).map_err(|err| format!("cannot copy {}: {err}", ends.source.display()))?;
+            fs::copy(&ends.source, file(name))
+                .map_err(|err| format!("cannot copy {}: {err}", ends.source.display()))?;
             process::output(data::sqlite3(&file(name)).arg("PRAGMA journal_mode=WAL"))?;
         }
         install(setting, &format!("sqlite:{}", file(CAPTURED).display()))?;
         let runs = |name: &str, script: &Path| read_by_sqlite3(&file(name), script);
         let first = "PRAGMA synchronous=NORMAL;\n";
-        Twins { name: "SQLite", servers: &[], runs: Box::new(runs), first, held_to: false }.all(setting, *rows, report)?;
+        Twins { name: "SQLite", servers: &[], runs: Box::new(runs), first, held_to: false }
+            .all(setting, *rows, report)?;
         for name in [PLAIN, CAPTURED] {
             data::remove(&file(name))?;
         }
@@ -116,7 +114,8 @@ impl Twins<'_> {
             self.compare(setting, (bulk.name, bulk.wanted), &sql, rows, report)?;
         }
         let of_one = |sql: &dyn Fn(u64) -> String| (1..=SINGLE).map(|i| format!("{};\n", sql(i))).collect::<String>();
-        let update = of_one(&|i| format!("UPDATE sales_order SET amount = amount + 1, note = 'one {i}' WHERE id = {i}"));
+        let update =
+            of_one(&|i| format!("UPDATE sales_order SET amount = amount + 1, note = 'one {i}' WHERE id = {i}"));
         let insert = of_one(&|i| {
             format!(
                 "INSERT INTO sales_order SELECT id + {}, customer_id, reference, amount, quantity, note, ordered_at, \

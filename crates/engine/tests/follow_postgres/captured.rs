@@ -72,6 +72,31 @@ fn an_unchanged_long_column_is_left_out() {
     f.arrives(&["t"]);
 }
 
+/// What is short is recorded as one value, what may be long beside it; there may be nothing of either, and the old and new
+/// row together may be wider than a page.
+#[test]
+fn short_and_long_columns_in_any_number_arrive() {
+    let wide: String = (0..250).map(|i| format!(", w{i} varchar(40)")).collect();
+    let text = "repeat('x', 20) || g";
+    let filled = format!("SELECT g{} FROM generate_series(1, 3) g", format!(", {text}").repeat(250));
+    let f = Followed::new(&format!(
+        "CREATE TABLE long (k text PRIMARY KEY, v text); INSERT INTO long VALUES ('a', 'x'), ('b', NULL), ('c', '');
+         CREATE TABLE short (k int PRIMARY KEY, v varchar(9)); INSERT INTO short VALUES (1, 'x'), (2, NULL), (3, '');
+         CREATE TABLE one (k text PRIMARY KEY, n int); INSERT INTO one VALUES ('a', 1), ('b', NULL);
+         CREATE TABLE bare (k int PRIMARY KEY); INSERT INTO bare VALUES (1), (2);
+         CREATE TABLE wide (id int PRIMARY KEY{wide}); INSERT INTO wide {filled};"
+    ));
+    f.caught_up();
+    f.from.sql(
+        "UPDATE long SET v = 'y' WHERE k <> 'c'; UPDATE long SET k = 'd', v = NULL WHERE k = 'c'; DELETE FROM long WHERE k = 'a';
+         UPDATE short SET v = '' WHERE k < 3; UPDATE short SET k = 4, v = NULL WHERE k = 3; DELETE FROM short WHERE k = 1;
+         UPDATE one SET n = 2 WHERE k = 'b'; UPDATE one SET k = 'c', n = NULL WHERE k = 'a'; INSERT INTO one VALUES ('', 0);
+         UPDATE bare SET k = 3 WHERE k = 1; DELETE FROM bare WHERE k = 2; INSERT INTO bare VALUES (9);
+         UPDATE wide SET w7 = NULL, w249 = 'changed' WHERE id = 1; UPDATE wide SET id = 9 WHERE id = 2; DELETE FROM wide WHERE id = 3;",
+    );
+    f.arrives(&["long", "short", "one", "bare", "wide"]);
+}
+
 /// Values are exact whatever the application's sessions are set to, since nobody makes text of them there.
 #[test]
 fn odd_settings_of_the_application_change_nothing() {

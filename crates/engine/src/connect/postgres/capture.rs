@@ -1,6 +1,6 @@
 //! What is installed in a PostgreSQL database so that its changes are found (I16).
 //!
-//! Per captured table: a change table `syncline_log_<n>` with columns of the very types of the table's own, old and new,
+//! Per captured table: a change table `syncline_log_<n>` with values of the very types of the table's own, old and new,
 //! and a trigger function that writes to it in the application's own transaction. One sequence gives the order over all
 //! tables; each entry has its transaction's number, by which ticks know what was committed (F16, F17).
 
@@ -26,7 +26,9 @@ pub struct Captured {
     pub name: String,
     /// As declared.
     pub native: String,
-    /// Whether an update keeps its old value even if it did not change.
+    /// Whether its values may be long. Those that are not travel together, in one value of a row type.
+    pub long: bool,
+    /// Whether an update keeps its old value even if it did not change. Always so unless it may be long.
     pub kept: bool,
 }
 
@@ -49,8 +51,6 @@ pub struct Facts {
     pub oid: u32,
     /// Its columns in one text.
     pub shape: String,
-    /// Bytes of its longest possible row in its page, roughly.
-    pub width: i64,
     /// Whether the login may create triggers.
     pub may: bool,
     /// Per column its type, without domains.
@@ -206,8 +206,14 @@ fn is_exact(column: &Column, kind: Kind) -> bool {
 
 /// The columns of a table as they are recorded.
 fn recorded(there: &Table, kept: &[bool]) -> Vec<Captured> {
-    let columns = there.schema.columns.iter().zip(kept);
-    columns.map(|(c, kept)| Captured { name: c.name.to_string(), native: c.native.clone(), kept: *kept }).collect()
+    let columns = there.schema.columns.iter().enumerate().zip(kept);
+    let one = |((i, c), kept): ((usize, &Column), &bool)| Captured {
+        name: c.name.to_string(),
+        native: c.native.clone(),
+        long: may_be_long(c, there.kinds.get(i).copied()),
+        kept: *kept,
+    };
+    columns.map(one).collect()
 }
 
 /// The record of a table as it is.

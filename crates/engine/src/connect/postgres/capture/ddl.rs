@@ -13,11 +13,8 @@ use super::{Captured, Facts};
 /// Columns per number in which an update's changed columns are bits.
 pub const BITS: usize = 62;
 
-/// Most columns of a captured table: a table has up to 1,600, and the change table holds each of them twice.
+/// Most columns of a captured table: a row has up to 1,664 values, and an entry is read with each of them twice.
 pub const COLUMNS_MAX: usize = 780;
-
-/// Most bytes of a row in its page, roughly.
-pub const WIDTH_MAX: i64 = 7_900;
 
 /// The tables that every captured database has. `syncline_odd` names the change tables whose function has met other
 /// columns than it knows.
@@ -46,6 +43,11 @@ impl Home {
     /// A change table.
     pub fn log(&self, log: u64) -> String {
         self.of(&format!("syncline_log_{log}"))
+    }
+
+    /// The type of what is short in a row of that change table's table.
+    fn row(&self, log: u64) -> String {
+        self.of(&format!("syncline_row_{log}"))
     }
 
     /// Nobody but the owner reads or writes it: the application's roles come by the trigger function alone.
@@ -113,14 +115,23 @@ impl<'a> Triggers<'a> {
         self.columns.len().div_ceil(BITS)
     }
 
+    fn has_short(&self) -> bool {
+        self.columns.iter().any(|c| !c.long)
+    }
+
     /// Everything for a table that is not captured yet.
     pub fn create(&self, log: u64) -> Vec<String> {
         let home = self.home;
         let name = format!("syncline_log_{log}");
         let bits = (0..self.words()).map(|i| format!("c{i} bigint"));
         // Of the type under a domain, which may refuse the nulls that stand for what is not known.
-        let image =
-            |side: &'static str| self.facts.types.iter().enumerate().map(move |(i, t)| format!("{side}{i} {t}"));
+        let types = || self.columns.iter().zip(&self.facts.types).enumerate();
+        let fields: Vec<_> = types().filter(|(_, (c, _))| !c.long).map(|(i, (_, t))| format!("f{i} {t}")).collect();
+        let image = |side: &'static str| {
+            let rows = self.has_short().then(|| format!("{side} {}", home.row(log)));
+            rows.into_iter()
+                .chain(types().filter(|(_, (c, _))| c.long).map(move |(i, (_, t))| format!("{side}{i} {t}")))
+        };
         let columns: Vec<_> = bits.chain(image("o")).chain(image("n")).collect();
         let mut statements = vec![
             format!("UPDATE {} SET logs = {log}", home.of("syncline_node")),
@@ -132,6 +143,12 @@ impl<'a> Triggers<'a> {
                 self.facts.oid,
                 self.written_down()
             ),
+        ];
+        if self.has_short() {
+            statements.push(format!("CREATE TYPE {} AS ({})", home.row(log), fields.join(", ")));
+            statements.push(home.closed("TYPE", &format!("syncline_row_{log}")));
+        }
+        statements.extend([
             format!(
                 "CREATE TABLE {} (xid pg_catalog.xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(), \
                  id bigint NOT NULL DEFAULT pg_catalog.nextval({}), op pg_catalog.\"char\" NOT NULL, \
@@ -143,7 +160,7 @@ impl<'a> Triggers<'a> {
             ),
             format!("CREATE INDEX ON {} (xid)", home.log(log)),
             home.closed("TABLE", &name),
-        ];
+        ]);
         statements.extend(self.function(log));
         statements.push(home.closed("FUNCTION", &format!("{name}()")));
         statements.extend(self.triggers(log));
@@ -183,40 +200,44 @@ impl<'a> Triggers<'a> {
 
     /// The function's text.
     pub fn body(&self, log: u64) -> String {
-        let columns = || self.columns.iter().enumerate();
         let words = || 0..self.words();
         let table = self.home.log(log);
-        let names = |side: &str| columns().map(|(i, _)| format!("{side}{i}")).collect::<Vec<_>>().join(", ");
-        let row =
-            |row: &str| columns().map(|(_, c)| format!("{row}.{}", quoted(&c.name))).collect::<Vec<_>>().join(", ");
         let mut body = String::new();
         let declared: String = words().map(|i| format!("c{i} pg_catalog.int8; ")).collect();
         let changed: String = words().map(|i| format!("c{i} := {}; ", self.bits(i))).collect();
         let none: Vec<_> = words().map(|i| format!("c{i} OPERATOR(pg_catalog.=) 0")).collect();
-        let values: Vec<_> =
-            words().map(|i| format!("c{i}")).chain(columns().flat_map(|(i, c)| images(i, c))).collect();
-        let into: Vec<_> = words()
-            .map(|i| format!("c{i}"))
-            .chain(columns().flat_map(|(i, _)| [format!("o{i}"), format!("n{i}")]))
-            .collect();
+        let bits = words().map(|i| format!("c{i}")).collect::<Vec<_>>().join(", ");
+        let (into_old, old) = self.image("o", |_, value, _| value);
+        let (into_new, new) = self.image("n", |_, value, _| value);
+        let (_, old_of_update) = self.image("o", |i, value, kept| if kept { value } else { if_changed(i, &value) });
+        let (_, new_of_update) = self.image("n", |i, value, _| if_changed(i, &value));
         let _ = write!(
             body,
             "DECLARE {declared}BEGIN {} \
-             IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN INSERT INTO {table} (op, {}) VALUES ('I', {}); \
-             ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN INSERT INTO {table} (op, {}) VALUES ('D', {}); \
+             IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN INSERT INTO {table} (op, {into_new}) VALUES ('I', {new}); \
+             ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN INSERT INTO {table} (op, {into_old}) VALUES ('D', {old}); \
              ELSIF TG_OP OPERATOR(pg_catalog.=) 'TRUNCATE' THEN INSERT INTO {table} (op) VALUES ('T'); \
              ELSE {changed}IF {} THEN RETURN NULL; END IF; \
-             INSERT INTO {table} (op, {}) VALUES ('U', {}); END IF; RETURN NULL; END",
+             INSERT INTO {table} (op, {bits}, {into_old}, {into_new}) \
+             VALUES ('U', {bits}, {old_of_update}, {new_of_update}); END IF; RETURN NULL; END",
             self.guard(log),
-            names("n"),
-            row("NEW"),
-            names("o"),
-            row("OLD"),
             none.join(" AND "),
-            into.join(", "),
-            values.join(", ")
         );
         body
+    }
+
+    /// The change table's columns for one side, and what is put into them: what is short as one value, and each column
+    /// that may be long as `long` says of it. A statement costs by its columns more than by their values.
+    fn image(&self, side: &str, long: impl Fn(usize, String, bool) -> String) -> (String, String) {
+        let row = if side == "o" { "OLD" } else { "NEW" };
+        let value = |c: &Captured| format!("{row}.{}", quoted(&c.name));
+        let columns = || self.columns.iter().enumerate();
+        let short: Vec<_> = self.columns.iter().filter(|c| !c.long).map(value).collect();
+        let mut into: Vec<_> = self.has_short().then(|| side.to_owned()).into_iter().collect();
+        let mut values: Vec<_> = self.has_short().then(|| format!("ROW({})", short.join(", "))).into_iter().collect();
+        into.extend(columns().filter(|(_, c)| c.long).map(|(i, _)| format!("{side}{i}")));
+        values.extend(columns().filter(|(_, c)| c.long).map(|(i, c)| long(i, value(c), c.kept)));
+        (into.join(", "), values.join(", "))
     }
 
     /// What looks, once in a transaction, whether the table still has the columns that are named below. If not, the
@@ -259,15 +280,12 @@ pub const SHAPE: &str = "pg_catalog.string_agg(a.attname::pg_catalog.text OPERAT
     OPERATOR(pg_catalog.||) a.atttypid::pg_catalog.text OPERATOR(pg_catalog.||) ' ' \
     OPERATOR(pg_catalog.||) a.atttypmod::pg_catalog.text, ',' ORDER BY a.attname::pg_catalog.text COLLATE pg_catalog.\"C\")";
 
-/// What an update keeps of a column: old and new value.
-fn images(i: usize, column: &Captured) -> [String; 2] {
-    let name = quoted(&column.name);
-    let changed = format!("(c{} OPERATOR(pg_catalog.&) {}) OPERATOR(pg_catalog.<>) 0", i / BITS, 1u64 << (i % BITS));
-    let old = match column.kept {
-        true => format!("OLD.{name}"),
-        false => format!("CASE WHEN {changed} THEN OLD.{name} END"),
-    };
-    [old, format!("CASE WHEN {changed} THEN NEW.{name} END")]
+fn if_changed(i: usize, value: &str) -> String {
+    format!(
+        "CASE WHEN (c{} OPERATOR(pg_catalog.&) {}) OPERATOR(pg_catalog.<>) 0 THEN {value} END",
+        i / BITS,
+        1u64 << (i % BITS)
+    )
 }
 
 /// What removes the capture of a table. The triggers go with their function, which needs no right on the table.
@@ -275,6 +293,7 @@ pub fn drop_table(home: &Home, log: u64) -> Vec<String> {
     vec![
         format!("DROP FUNCTION IF EXISTS {}() CASCADE", home.log(log)),
         format!("DROP TABLE IF EXISTS {}", home.log(log)),
+        format!("DROP TYPE IF EXISTS {}", home.row(log)),
         format!("DELETE FROM {} WHERE log = {log}", home.of("syncline_capture")),
         format!("DELETE FROM {} WHERE log = {log}", home.of("syncline_odd")),
     ]

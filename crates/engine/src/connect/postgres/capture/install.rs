@@ -7,7 +7,7 @@ use syncline_model::{ErrorKind, Result, TableName};
 use super::super::catalog::{self, Table};
 use super::super::quoted;
 use super::super::session::{Session, failed};
-use super::ddl::{self, COLUMNS_MAX, Home, Triggers, WIDTH_MAX};
+use super::ddl::{self, COLUMNS_MAX, Home, Triggers};
 use super::verify::{self, State};
 use super::{Facts, Record, begun, behind, home, is_there, kept, lanes, may_not_create, record_of, recorded, records};
 use crate::connector::{CaptureTable, InstallPlan, LaneId};
@@ -122,7 +122,7 @@ async fn obstacles(session: &Session, table: &Table, facts: &Facts) -> Result<Ve
             user.get::<_, String>(0)
         ));
     }
-    if columns > COLUMNS_MAX || facts.width * 2 > WIDTH_MAX {
+    if columns > COLUMNS_MAX {
         found.push(format!(
             "{name} has {columns} columns; capture keeps the old and the new row side by side, which PostgreSQL has no room for"
         ));
@@ -240,11 +240,16 @@ async fn everything(session: &Session, home: &Home) -> Result<Vec<String>> {
     let functions = session.client.query(sql, &[&home.oid]).await.map_err(cannot)?;
     let mut statements: Vec<String> =
         functions.iter().map(|f| format!("DROP FUNCTION {}() CASCADE", home.of(f.get(0)))).collect();
-    let sql = "SELECT relname::text, relkind::text FROM pg_catalog.pg_class WHERE relnamespace = $1 AND relkind IN ('r', 'S') \
-        AND (relname ~ '^syncline_log_[0-9]+$' OR relname = ANY($2)) ORDER BY relkind = 'S', relname";
+    let sql = "SELECT relname::text, relkind::text FROM pg_catalog.pg_class WHERE relnamespace = $1 AND relkind IN ('r', 'S', 'c') \
+        AND (relname ~ '^syncline_(log|row)_[0-9]+$' OR relname = ANY($2)) \
+        ORDER BY relkind <> 'r', relname";
     let names: Vec<&str> = ddl::CONTROL.into_iter().chain([ddl::ORDER]).collect();
     for row in session.client.query(sql, &[&home.oid, &names]).await.map_err(cannot)? {
-        let kind = if row.get::<_, &str>(1) == "S" { "SEQUENCE" } else { "TABLE" };
+        let kind = match row.get(1) {
+            "S" => "SEQUENCE",
+            "c" => "TYPE",
+            _ => "TABLE",
+        };
         statements.push(format!("DROP {kind} {}", home.of(&quoted(row.get(0)))));
     }
     Ok(statements)

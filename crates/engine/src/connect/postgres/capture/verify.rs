@@ -134,8 +134,7 @@ pub async fn facts(session: &Session, tables: impl Iterator<Item = &Table> + Sen
     let oids: Vec<u32> = exact.keys().copied().collect();
     let cannot = |e| failed(e, "cannot describe the tables");
     let sql = format!(
-        "SELECT a.attrelid, {SHAPE}, pg_catalog.sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE 18 END)::bigint, \
-            pg_catalog.has_table_privilege(a.attrelid, 'TRIGGER') \
+        "SELECT a.attrelid, {SHAPE}, pg_catalog.has_table_privilege(a.attrelid, 'TRIGGER') \
          FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped GROUP BY 1"
     );
     let mut found = Vec::new();
@@ -143,8 +142,7 @@ pub async fn facts(session: &Session, tables: impl Iterator<Item = &Table> + Sen
         found.push(Facts {
             oid: row.get(0),
             shape: row.get::<_, Option<String>>(1).unwrap_or_default(),
-            width: row.get(2),
-            may: row.get(3),
+            may: row.get(2),
             types: Vec::new(),
             exact: exact.remove(&row.get(0)).unwrap_or_default(),
         });

@@ -61,9 +61,10 @@ impl Followed {
         let words = (0..self.words()).map(|i| format!("l.c{i}"));
         let columns = || self.places.iter().zip(&self.kinds);
         let image = |side: &str| {
-            let one = |(place, kind): (&usize, &Kind)| match kind.is_binary() {
-                true => format!("l.{side}{place}"),
-                false => format!("l.{side}{place}::text"),
+            let one = |(place, kind): (&usize, &Kind)| {
+                let long = self.captured.record.columns.get(*place).is_some_and(|c| c.long);
+                let value = if long { format!("l.{side}{place}") } else { format!("(l.{side}).f{place}") };
+                if kind.is_binary() { value } else { format!("{value}::text") }
             };
             columns().map(one).collect::<Vec<_>>()
         };
