@@ -152,13 +152,17 @@ impl Unit {
         let mut unread = Unread(Some(session));
         let mut stream = Box::pin(session.client.copy_out(copy).await.map_err(cannot)?);
         gathered.rows = Rows::new(self.table.kinds.clone());
+        let mut full = self.feed.bytes_max();
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(cannot)?;
             let mut at = 0;
             while let Some(place) = gathered.next(&piece, &mut at)? {
                 // Full only when another row comes: the last batch is the one that ends the unit.
-                if gathered.bytes() >= self.feed.bytes_max() && !self.hand_over(gathered, false).await? {
-                    return Ok(false);
+                if gathered.bytes() >= full {
+                    if !self.hand_over(gathered, false).await? {
+                        return Ok(false);
+                    }
+                    full = self.feed.bytes_max();
                 }
                 gathered.push(&piece, place)?;
             }

@@ -13,18 +13,31 @@ use super::{Kind, moment, numeric};
 /// The first bytes of a binary COPY.
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
-/// One field on its way to a cell.
+/// One field of a row.
 #[derive(Debug)]
 enum Field {
-    /// A cell that borrows nothing.
-    Ready(Cell<'static>),
-    /// Text or bytes, as they stand in the row.
-    Text(usize, usize),
-    Bytes(usize, usize),
+    Null,
+    /// It stands there, and is a cell once it is asked for.
+    Plain(usize, usize),
+    Odd(Odd),
+}
+
+/// A value whose cell has to borrow what does not stand in the row.
+#[derive(Debug)]
+enum Odd {
     /// What no cell of the column's type can be, in the server's text form.
     Irregular(String),
     /// A decimal of many digits.
     Long(String),
+}
+
+impl Odd {
+    fn cell(&self) -> Result<Cell<'_>> {
+        Ok(match self {
+            Self::Irregular(text) => Cell::Text(text),
+            Self::Long(text) => Cell::Decimal(Decimal::from_text(text).ok_or_else(damaged)?),
+        })
+    }
 }
 
 /// The reader of one COPY's rows. Its buffers are reused from row to row.
@@ -96,12 +109,12 @@ impl Rows {
         for kind in &self.kinds {
             let length = take::<4>(data, at).map(i32::from_be_bytes)?;
             let Ok(length) = usize::try_from(length) else {
-                self.fields.push(Field::Ready(Cell::Null));
+                self.fields.push(Field::Null);
                 continue;
             };
             let end = at.checked_add(length).ok_or_else(damaged)?;
             let bytes = data.get(*at..end).ok_or_else(damaged)?;
-            self.fields.push(field(*kind, bytes, *at).ok_or_else(damaged)?);
+            self.fields.push(odd(*kind, bytes).map_or(Field::Plain(*at, end), Field::Odd));
             *at = end;
         }
         Ok(true)
@@ -109,31 +122,23 @@ impl Rows {
 
     /// The cell of that column of the row that [`Rows::next`] took from `data`.
     pub fn cell<'c>(&'c self, data: &'c [u8], column: usize) -> Result<Cell<'c>> {
-        Ok(match self.fields.get(column).ok_or_else(damaged)? {
-            Field::Ready(cell) => *cell,
-            Field::Text(start, end) => {
-                let bytes = data.get(*start..*end).ok_or_else(damaged)?;
-                std::str::from_utf8(bytes).map_or(Cell::BadText(bytes), Cell::Text)
+        match self.fields.get(column).ok_or_else(damaged)? {
+            Field::Null => Ok(Cell::Null),
+            Field::Plain(start, end) => {
+                let kind = self.kinds.get(column).ok_or_else(damaged)?;
+                plain(*kind, data.get(*start..*end).ok_or_else(damaged)?).ok_or_else(damaged)
             }
-            Field::Bytes(start, end) => Cell::Bytes(data.get(*start..*end).ok_or_else(damaged)?),
-            Field::Irregular(text) => Cell::Text(text),
-            Field::Long(text) => Cell::Decimal(Decimal::from_text(text).ok_or_else(damaged)?),
-        })
+            Field::Odd(odd) => odd.cell(),
+        }
     }
 }
 
 /// The cell of one value in its binary form.
 pub fn cell(kind: Kind, bytes: &[u8]) -> Result<CellBuf> {
-    Ok(match field(kind, bytes, 0).ok_or_else(damaged)? {
-        Field::Ready(cell) => CellBuf::Plain(cell),
-        Field::Text(start, end) => {
-            let bytes = bytes.get(start..end).ok_or_else(damaged)?;
-            std::str::from_utf8(bytes).map_or(Cell::BadText(bytes), Cell::Text).to_owned()
-        }
-        Field::Bytes(start, end) => Cell::Bytes(bytes.get(start..end).ok_or_else(damaged)?).to_owned(),
-        Field::Irregular(text) => Cell::Text(&text).to_owned(),
-        Field::Long(text) => Cell::Decimal(Decimal::from_text(&text).ok_or_else(damaged)?).to_owned(),
-    })
+    match odd(kind, bytes) {
+        Some(odd) => Ok(odd.cell()?.to_owned()),
+        None => Ok(plain(kind, bytes).ok_or_else(damaged)?.to_owned()),
+    }
 }
 
 fn take<const N: usize>(data: &[u8], at: &mut usize) -> Result<[u8; N]> {
@@ -142,18 +147,41 @@ fn take<const N: usize>(data: &[u8], at: &mut usize) -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-fn field(kind: Kind, bytes: &[u8], at: usize) -> Option<Field> {
-    fn i32s(bytes: &[u8]) -> Option<i32> {
-        bytes.try_into().ok().map(i32::from_be_bytes)
+fn i32s(bytes: &[u8]) -> Option<i32> {
+    bytes.try_into().ok().map(i32::from_be_bytes)
+}
+
+fn i64s(bytes: &[u8]) -> Option<i64> {
+    bytes.try_into().ok().map(i64::from_be_bytes)
+}
+
+/// What [`plain`] has no cell for. What is damaged is left to it.
+fn odd(kind: Kind, bytes: &[u8]) -> Option<Odd> {
+    let irregular = |text: String| Some(Odd::Irregular(text));
+    match kind {
+        // Most are not, which is quickly seen.
+        Kind::Numeric(_) if numeric::is_short(bytes) => None,
+        Kind::Numeric(_) => match numeric::decode(bytes)? {
+            Numeric::Fixed(_) => None,
+            Numeric::Long(text) => Some(Odd::Long(text)),
+            Numeric::Special(text) => irregular(text.into()),
+        },
+        Kind::Date => {
+            i32s(bytes).filter(|days| moment::date(*days).is_none()).map(moment::date_text).and_then(irregular)
+        }
+        Kind::Time(_) => i64s(bytes).filter(|us| *us >= DAY_US).map(moment::time_text).and_then(irregular),
+        Kind::Timestamp(_) | Kind::TimestampTz(_) => {
+            let zone = if matches!(kind, Kind::Timestamp(_)) { "" } else { "+00" };
+            let us = i64s(bytes).filter(|us| moment::timestamp(*us).is_none())?;
+            irregular(moment::timestamp_text(us, zone))
+        }
+        _ => None,
     }
-    fn i64s(bytes: &[u8]) -> Option<i64> {
-        bytes.try_into().ok().map(i64::from_be_bytes)
-    }
-    let or = |cell: Option<Cell<'static>>, text: &dyn Fn() -> String| {
-        Some(cell.map_or_else(|| Field::Irregular(text()), Field::Ready))
-    };
-    let end = at + bytes.len();
-    let cell = match kind {
+}
+
+/// The cell of a value that is not [`odd`]; nothing if it is damaged.
+fn plain(kind: Kind, bytes: &[u8]) -> Option<Cell<'_>> {
+    Some(match kind {
         Kind::Bool => Cell::Bool(*bytes.first()? != 0),
         Kind::Int(2) => Cell::Int(i64::from(i16::from_be_bytes(bytes.try_into().ok()?))),
         Kind::Int(4) => Cell::Int(i64::from(i32s(bytes)?)),
@@ -161,41 +189,27 @@ fn field(kind: Kind, bytes: &[u8], at: usize) -> Option<Field> {
         Kind::Oid => Cell::Int(i64::from(u32::from_be_bytes(bytes.try_into().ok()?))),
         Kind::Float4 => Cell::Float(f64::from(f32::from_be_bytes(bytes.try_into().ok()?))),
         Kind::Float8 => Cell::Float(f64::from_be_bytes(bytes.try_into().ok()?)),
-        Kind::Numeric(_) => {
-            return Some(match numeric::decode(bytes)? {
-                Numeric::Fixed(decimal) => Field::Ready(Cell::Decimal(decimal)),
-                Numeric::Long(text) => Field::Long(text),
-                Numeric::Special(text) => Field::Irregular(text.into()),
-            });
-        }
-        Kind::Text(_) | Kind::Char(_) | Kind::Name | Kind::Json | Kind::Enum | Kind::Other => {
-            return Some(Field::Text(at, end));
-        }
+        Kind::Numeric(_) => match numeric::decode(bytes)? {
+            Numeric::Fixed(decimal) => Cell::Decimal(decimal),
+            Numeric::Long(_) | Numeric::Special(_) => return None,
+        },
+        Kind::Text(_) | Kind::Char(_) | Kind::Name | Kind::Json | Kind::Enum | Kind::Other => text(bytes),
         // Its binary form is its text after a version.
-        Kind::Jsonb => return (*bytes.first()? == 1).then_some(Field::Text(at + 1, end)),
-        Kind::Bytea => return Some(Field::Bytes(at, end)),
-        Kind::Date => {
-            let days = i32s(bytes)?;
-            return or(moment::date(days).map(Cell::Date), &|| moment::date_text(days));
-        }
-        Kind::Time(_) => {
-            let us = i64s(bytes)?;
-            return or((us < DAY_US).then_some(Cell::Time(us)), &|| moment::time_text(us));
-        }
-        Kind::Timestamp(_) => {
-            let us = i64s(bytes)?;
-            return or(moment::timestamp(us).map(Cell::Timestamp), &|| moment::timestamp_text(us, ""));
-        }
-        Kind::TimestampTz(_) => {
-            let us = i64s(bytes)?;
-            return or(moment::timestamp(us).map(Cell::TimestampTz), &|| moment::timestamp_text(us, "+00"));
-        }
+        Kind::Jsonb => text(bytes.strip_prefix(&[1])?),
+        Kind::Bytea => Cell::Bytes(bytes),
+        Kind::Date => Cell::Date(moment::date(i32s(bytes)?)?),
+        Kind::Time(_) => Cell::Time(i64s(bytes)?),
+        Kind::Timestamp(_) => Cell::Timestamp(moment::timestamp(i64s(bytes)?)?),
+        Kind::TimestampTz(_) => Cell::TimestampTz(moment::timestamp(i64s(bytes)?)?),
         Kind::Interval => {
             let (us, rest) = bytes.split_at_checked(8)?;
             let (days, months) = rest.split_at_checked(4)?;
             Cell::Interval(Interval { months: i32s(months)?, days: i32s(days)?, us: i64s(us)? })
         }
         Kind::Uuid => Cell::Uuid(bytes.try_into().ok()?),
-    };
-    Some(Field::Ready(cell))
+    })
+}
+
+fn text(bytes: &[u8]) -> Cell<'_> {
+    std::str::from_utf8(bytes).map_or(Cell::BadText(bytes), Cell::Text)
 }

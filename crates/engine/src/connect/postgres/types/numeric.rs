@@ -17,13 +17,54 @@ pub enum Numeric {
     Special(&'static str),
 }
 
+/// Digits of base 10,000 that 64 bits hold, whatever their scale up to [`SHORT_SCALE`].
+const SHORT: usize = 3;
+const SHORT_SCALE: u16 = 4;
+
+/// The number of digits, weight, sign and scale.
+fn read_head(bytes: &[u8]) -> Option<(usize, i32, u16, u16)> {
+    let [n0, n1, w0, w1, s0, s1, d0, d1] = *bytes.first_chunk::<8>()?;
+    let (count, weight) = (u16::from_be_bytes([n0, n1]), i16::from_be_bytes([w0, w1]));
+    Some((count.into(), weight.into(), u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])))
+}
+
+/// Whether this is one of the usual amounts, for which [`short`] has a decimal.
+pub fn is_short(bytes: &[u8]) -> bool {
+    read_head(bytes).is_some_and(|(count, weight, sign, scale)| {
+        count <= SHORT && (-1..SHORT as i32).contains(&weight) && sign & !NEGATIVE == 0 && scale <= SHORT_SCALE
+    })
+}
+
+/// The decimal of what [`is_short`]; nothing if it is damaged.
+fn short(bytes: &[u8]) -> Option<Decimal<'static>> {
+    let (count, weight, sign, scale) = read_head(bytes)?;
+    let digits = bytes.get(8..)?;
+    if digits.len() != 2 * count {
+        return None;
+    }
+    let mut sum = 0i64;
+    for digit in digits.chunks_exact(2) {
+        let digit = u16::from_be_bytes(digit.try_into().ok()?);
+        sum = sum * 10_000 + i64::from(digit);
+        if digit > 9999 {
+            return None;
+        }
+    }
+    // As in `fixed`: at most 12 digits, and a shift from -12 to 16.
+    let shift = 4 * (weight + 1 - i32::try_from(count).ok()?) + i32::from(scale);
+    let power = 10i64.pow(shift.unsigned_abs());
+    let unscaled = if shift >= 0 { i128::from(sum) * i128::from(power) } else { (sum / power).into() };
+    let unscaled = if sign == NEGATIVE { -unscaled } else { unscaled };
+    Some(Decimal::Fixed { unscaled, scale: u8::try_from(scale).ok()? })
+}
+
 /// Reads the binary form; nothing if it is damaged.
 pub fn decode(bytes: &[u8]) -> Option<Numeric> {
-    let (head, digits) = bytes.split_at_checked(8)?;
-    let [n0, n1, w0, w1, s0, s1, d0, d1] = *head else { return None };
-    let count = usize::from(u16::from_be_bytes([n0, n1]));
-    let (weight, sign) = (i32::from(i16::from_be_bytes([w0, w1])), u16::from_be_bytes([s0, s1]));
-    let scale = u16::from_be_bytes([d0, d1]);
+    if is_short(bytes) {
+        return short(bytes).map(Numeric::Fixed);
+    }
+    let (count, weight, sign, scale) = read_head(bytes)?;
+    let digits = bytes.get(8..)?;
     match sign {
         0 | NEGATIVE => {}
         NAN => return Some(Numeric::Special("NaN")),
@@ -31,9 +72,12 @@ pub fn decode(bytes: &[u8]) -> Option<Numeric> {
         MINUS_INFINITY => return Some(Numeric::Special("-Infinity")),
         _ => return None,
     }
+    if digits.len() != 2 * count {
+        return None;
+    }
     let digits: Vec<u16> =
         digits.chunks_exact(2).filter_map(|d| Some(u16::from_be_bytes(d.try_into().ok()?))).collect();
-    if digits.len() != count || digits.iter().any(|d| *d > 9999) {
+    if digits.iter().any(|d| *d > 9999) {
         return None;
     }
     let negative = sign == NEGATIVE;

@@ -71,6 +71,19 @@ proptest! {
         prop_assert_eq!(decoded(&quick), text);
     }
 
+    /// Around the border up to which they are read without a detour.
+    #[test]
+    fn usual_amounts_come_back(digits in 0u32..14, unscaled: i64, scale in 0u8..=6) {
+        let fixed = Decimal::Fixed { unscaled: i128::from(unscaled % 10i64.pow(digits)), scale };
+        let (mut text, mut bytes) = (String::new(), Vec::new());
+        fixed.format(&mut text);
+        numeric::encode(fixed, &mut bytes).unwrap();
+        prop_assert_eq!(decoded(&bytes), text);
+        // A damaged one is never a number.
+        bytes.push(0);
+        prop_assert!(numeric::decode(&bytes).is_none());
+    }
+
     #[test]
     fn a_long_bound_judges_as_a_short_one(unscaled: i64, scale in 0u8..=20, precision in 1u16..=38, bound in 0i16..=20) {
         let fixed = Decimal::Fixed { unscaled: i128::from(unscaled), scale };
