@@ -214,6 +214,11 @@ impl<C: Captured> Follower<C> {
         let again = missing.iter().map(|t| t.name.clone()).filter(|name| known.contains(&name.to_string())).collect();
         let spec = ReadSpec { tables: missing, follow: None, ..self.spec.clone() };
         let (at, from) = self.captured.snapshot(&spec).await?;
+        // What was loaded before must come as far as these: until then the sink is in no state that the source had (I3).
+        if at.number > self.newest.number {
+            self.until = self.until.map(|until| until.max(at.number));
+            self.newest = at.clone();
+        }
         self.phase = Phase::Loading { from, at, again };
         Ok(())
     }
