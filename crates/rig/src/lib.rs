@@ -8,6 +8,9 @@
 //! sorts by the rules of English, without regard to case on MariaDB. A program that relies on a server's defaults is
 //! found out here.
 //!
+//! Beside the servers: a network that can be broken ([`proxy`]), sessions of the servers' own clients, and chance that can
+//! be repeated.
+//!
 //! Not part of the product, and the standard library only. Errors are sentences: whoever reads one sits at a terminal.
 
 mod account;
@@ -18,16 +21,21 @@ mod mariadb;
 mod port;
 mod postgres;
 mod program;
+pub mod proxy;
+mod random;
 mod register;
 mod server;
+mod session;
 mod template;
 mod tls;
 mod watchdog;
 
 pub use address::{Address, Login, PASSWORD};
 pub use brand::Brand;
+pub use random::Random;
 pub use register::{Shared, Up, down, shared, up};
 pub use server::{Options, Server};
+pub use session::Session;
 
 /// What went wrong and what to do about it.
 pub type Result<T> = std::result::Result<T, String>;

@@ -3,6 +3,8 @@
 //! One thread accepts, two threads for each connection pass bytes on. Faults strike all connections and are what real
 //! networks do: bytes are lost from some point on, never in the middle.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "without ports of this machine no test can go on")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use syncline_rig::Address;
+use crate::Address;
 
 /// Between two looks for a new connection.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -20,7 +22,9 @@ const STRIKE_MAX: Duration = Duration::from_secs(60);
 /// From where to where bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
+    /// Requests.
     ToServer,
+    /// Answers.
     ToClient,
 }
 
@@ -93,11 +97,16 @@ impl Link {
 
 impl Proxy {
     /// A proxy that passes everything on.
+    #[must_use]
     pub fn to(server: &Address) -> Self {
         Self::to_port(server.port())
     }
 
     /// The same to any port of this machine.
+    ///
+    /// # Panics
+    /// If no port is to be had.
+    #[must_use]
     pub fn to_port(target: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -1,6 +1,7 @@
 //! Chance that can be repeated.
 
 /// SplitMix64: the same seed, the same numbers.
+#[derive(Debug, Clone)]
 pub struct Random(pub u64);
 
 impl Random {
@@ -12,19 +13,10 @@ impl Random {
         (z ^ (z >> 31)) % limit.max(1)
     }
 
-    /// One of these.
+    /// One of these, of which there must be one.
+    #[expect(clippy::indexing_slicing, reason = "below the length")]
     pub fn of<'a, T: ?Sized>(&mut self, all: &[&'a T]) -> &'a T {
-        all[usize::try_from(self.below(all.len() as u64)).unwrap()]
+        let place = self.below(all.len() as u64);
+        all[usize::try_from(place).unwrap_or(0)]
     }
-}
-
-/// A new seed, told; `SYNCLINE_TEST_SEED=N` repeats an earlier one.
-pub fn seed() -> u64 {
-    let given = std::env::var("SYNCLINE_TEST_SEED").ok().and_then(|n| n.parse().ok());
-    let seed = given.unwrap_or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        u64::try_from(now.as_micros()).unwrap()
-    });
-    eprintln!("seed {seed}");
-    seed
 }

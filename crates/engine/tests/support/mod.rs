@@ -11,7 +11,6 @@ pub mod mariadb;
 pub mod place;
 pub mod place_mariadb;
 pub mod place_postgres;
-pub mod proxy;
 pub mod psql;
 pub mod random;
 pub mod recorder;
@@ -19,3 +18,5 @@ pub mod script;
 pub mod servers;
 pub mod steady;
 pub mod watched;
+
+pub use syncline_rig::proxy;
