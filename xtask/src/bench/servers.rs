@@ -52,32 +52,12 @@ impl Place {
 
     /// The URL for a program, always without TLS: both sides of a race talk plainly.
     pub fn url(&self, database: &str) -> String {
-        let plain = match self.address().brand() {
-            Brand::Postgres => "sslmode=disable",
-            Brand::Mariadb => "ssl-mode=disabled",
-        };
-        format!("{}?{plain}", self.address().url(database))
+        plain(self.address(), database)
     }
 
     /// The server's own client at a database.
     pub fn client(&self, database: &str) -> Command {
-        match self.address().brand() {
-            Brand::Postgres => {
-                let mut command = Command::new("psql");
-                command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--tuples-only", "--no-align"]);
-                command.env("PGOPTIONS", "-c datestyle=ISO -c timezone=UTC -c client_min_messages=warning");
-                command.arg(format!("--dbname={}", self.url(database)));
-                command
-            }
-            Brand::Mariadb => {
-                let mut command = Command::new("mariadb");
-                command.args(["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--user=root", "--skip-ssl"]);
-                command.args(["--batch", "--skip-column-names", "--local-infile=1", "--show-warnings"]);
-                command.args(["--default-character-set=utf8mb4", "--init-command=SET time_zone='+00:00'"]);
-                command.arg(format!("--port={}", self.address().port())).arg(database);
-                command
-            }
-        }
+        client(self.address(), database)
     }
 
     /// What the client is told on its command line.
@@ -116,6 +96,36 @@ impl Place {
         };
         Ok(())
     }
+}
+
+/// A server's own client at one of its databases, in UTC, without TLS, and ended by the first error.
+pub fn client(server: &Address, database: &str) -> Command {
+    match server.brand() {
+        Brand::Postgres => {
+            let mut command = Command::new("psql");
+            command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--tuples-only", "--no-align"]);
+            command.env("PGOPTIONS", "-c datestyle=ISO -c timezone=UTC -c client_min_messages=warning");
+            command.arg(format!("--dbname={}", plain(server, database)));
+            command
+        }
+        Brand::Mariadb => {
+            let mut command = Command::new("mariadb");
+            command.args(["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--user=root", "--skip-ssl"]);
+            command.args(["--batch", "--skip-column-names", "--local-infile=1", "--show-warnings"]);
+            command.args(["--default-character-set=utf8mb4", "--init-command=SET time_zone='+00:00'"]);
+            command.arg(format!("--port={}", server.port())).arg(database);
+            command
+        }
+    }
+}
+
+/// The URL of a database without TLS.
+pub fn plain(server: &Address, database: &str) -> String {
+    let plain = match server.brand() {
+        Brand::Postgres => "sslmode=disable",
+        Brand::Mariadb => "ssl-mode=disabled",
+    };
+    format!("{}?{plain}", server.url(database))
 }
 
 /// Before each run: servers and kernel have nothing left to do.
