@@ -10,13 +10,10 @@ mod sessions;
 
 use std::time::{Duration, Instant};
 
-use crate::support::binary::Folder;
+use crate::support::binary::{Folder, PATIENCE};
 use crate::support::client::Client;
 use crate::support::mariadb::mariadb;
 use crate::support::servers::Database;
-
-/// Longest that anything may take that must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Two databases and a job `live` from one to the other, which may install what it needs.
 struct Pair {

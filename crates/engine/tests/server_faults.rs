@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use syncline_rig::Brand;
 
-use crate::support::binary::{Folder, Running};
+use crate::support::binary::{Folder, PATIENCE, Running};
 use crate::support::proxy::{Proxy, Way};
 use crate::support::servers::Database;
 
@@ -28,8 +28,6 @@ const FEW: u32 = 500;
 const MANY: u32 = 30_000;
 /// So many bytes one way lie within `b`.
 const WITHIN_B: u64 = 3 << 20;
-/// Longest that anything here takes.
-const END_MAX: Duration = Duration::from_secs(60);
 
 /// One end of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +141,7 @@ impl Held {
         proxy.stand_still();
         let began = Instant::now();
         while rows(to, "a") < u64::from(FEW) {
-            assert!(began.elapsed() < END_MAX && running.runs(), "{:?}", running.ends_within(END_MAX));
+            assert!(began.elapsed() < PATIENCE && running.runs(), "{:?}", running.ends());
             std::thread::sleep(Duration::from_millis(5));
         }
         assert_eq!(rows(to, "b"), 0, "it was too quick to be held");

@@ -69,7 +69,7 @@ fn a_file_that_is_replaced_under_the_job_is_noticed() {
     while folder.sql("b.db", "SELECT count(*) FROM t") != "1" {}
     std::fs::rename(folder.path("a.db"), folder.path("away.db")).unwrap();
     folder.sql("a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'in another file')");
-    let ran = running.ends_within(std::time::Duration::from_secs(20));
+    let ran = running.ends();
     assert_eq!(ran.code, Some(4), "{ran:?}");
     assert!(ran.err.contains("another file was put in the place"), "{}", ran.err);
 }

@@ -37,7 +37,7 @@ fn following(pair: &Pair) -> Running {
 
 fn ended(running: Running) {
     running.signal("INT");
-    running.ends_within(super::PATIENCE).exits(0);
+    running.ends().exits(0);
 }
 
 /// F16, F17: sixteen writers; behind each other's ticks the changes of each key are a chain of what was before and after.
@@ -207,7 +207,7 @@ fn a_table_that_is_altered_is_noticed() {
             pair.to.sql("SHOW TABLES LIKE 't';") == "t" && pair.to.sql("SELECT COUNT(*) FROM t;") == "2"
         });
         pair.from.sql(&format!("{alter};"));
-        let stopped = running.ends_within(super::PATIENCE);
+        let stopped = running.ends();
         assert_eq!(stopped.code, Some(4), "{alter}: {stopped:?}");
         assert!(stopped.err.contains("syncline install"), "{alter}: {}", stopped.err);
         pair.to.sql(&format!("{at_sink};"));

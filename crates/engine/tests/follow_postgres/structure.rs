@@ -45,7 +45,7 @@ fn a_changed_table_stops_the_lane_with_the_difference() {
     }
     f.from.sql("ALTER TABLE t ADD COLUMN x int;");
     f.from.sql("UPDATE t SET x = 1;");
-    let ended = running.ends_within(std::time::Duration::from_secs(60));
+    let ended = running.ends();
     assert!(ended.err.contains("column x was added since capture was installed"), "{}", ended.err);
 }
 

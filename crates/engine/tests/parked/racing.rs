@@ -53,7 +53,7 @@ fn a_running_lane_notices_that_a_row_is_free() {
     until(&folder, "b.db", "SELECT v FROM t", "7");
     assert_eq!(aside(&folder), "");
     running.signal("TERM");
-    let ran = running.ends_within(Duration::from_secs(20)).exits(4);
+    let ran = running.ends().exits(4);
     assert!(!ran.out.contains("set aside at b;"), "nothing is left: {}", ran.out);
     same(&folder, "t");
 }
@@ -77,7 +77,7 @@ fn nothing_overtakes_while_it_is_retried() {
             patient(&folder, &format!("UPDATE t SET v = {round} * 10 + {n}; UPDATE t SET v = v + 1000"));
         }
         // The poison stays; without it the rest is free.
-        assert!(matches!(retrying.ends_within(Duration::from_secs(60)).code, Some(0 | 1 | 4)));
+        assert!(matches!(retrying.ends().code, Some(0 | 1 | 4)));
         let heads = folder.sql("b.db", "SELECT group_concat(ord, ' ') FROM syncline_parked WHERE reason IS NOT NULL");
         if !heads.is_empty() {
             let ids: Vec<&str> = heads.split(' ').collect();
@@ -89,7 +89,7 @@ fn nothing_overtakes_while_it_is_retried() {
     until(&folder, "b.db", "SELECT count(*) FROM r", "1");
     folder.syncline(&["parked", "retry", "live"]).well();
     running.signal("TERM");
-    let code = running.ends_within(Duration::from_secs(20)).code;
+    let code = running.ends().code;
     assert_eq!(code, Some(4));
     same(&folder, "t");
     assert_eq!(aside(&folder), "");
@@ -106,7 +106,7 @@ fn two_retries_at_once_apply_each_change_once() {
     parks(&folder);
     super::heal(&folder, "t", "(id INTEGER PRIMARY KEY, v)");
     let both = [folder.started(&["parked", "retry", "live"]), folder.started(&["parked", "retry", "live"])];
-    for ran in both.map(|r| r.ends_within(Duration::from_secs(60))) {
+    for ran in both.map(|r| r.ends()) {
         let fenced = ran.code == Some(1) && ran.err.contains("another process has taken this lane over");
         let met = ran.code == Some(1) && ran.err.contains("changes at this moment");
         assert!(ran.code == Some(0) || fenced || met, "{ran:?}");

@@ -9,14 +9,12 @@ use syncline_model::{ChangeBatch, ErrorKind};
 use syncline_rig::Login;
 
 use super::connector;
+use crate::support::binary::PATIENCE;
 use crate::support::jobs::{budget, copy_job, described, drained, read_spec, rows_of, run_well};
 use crate::support::place_postgres::connector_of;
 use crate::support::proxy::{Proxy, Way};
 use crate::support::recorder::{Effects, Recorded, Refusal};
 use crate::support::servers::Database;
-
-/// Longest that anything here takes.
-const END_MAX: Duration = Duration::from_secs(60);
 
 const SUMS: &str = "SELECT count(*), sum(id), bit_xor(('x' || left(md5(id || ':' || v), 15))::bit(60)::bigint) FROM t";
 
@@ -190,7 +188,7 @@ async fn a_connection_that_is_lost_in_the_middle_is_mended() {
     let copying = tokio::spawn(async move { run_well(&job).await });
     let began = Instant::now();
     while proxy.passed(Way::ToServer) < 1 << 20 {
-        assert!(began.elapsed() < END_MAX);
+        assert!(began.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     proxy.stand_still();
@@ -217,7 +215,7 @@ async fn a_source_that_is_dropped_hangs_up() {
     drop(source);
     let began = Instant::now();
     while from.sql(READERS) != "0" {
-        assert!(began.elapsed() < END_MAX);
+        assert!(began.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let size: u64 = from.sql("SELECT sum(length(v)) FROM t").parse().unwrap();

@@ -61,12 +61,12 @@ async fn a_hundred_times(brand: Brand) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn a_hundred_commits_lost_at_postgres() {
     a_hundred_times(Brand::Postgres).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn a_hundred_commits_lost_at_mariadb() {
     a_hundred_times(Brand::Mariadb).await;
 }

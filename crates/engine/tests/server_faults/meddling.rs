@@ -2,7 +2,7 @@
 
 use syncline_rig::Brand;
 
-use super::{BRANDS, END_MAX, End, Held, arrived, create, filled, other, rows};
+use super::{BRANDS, End, Held, arrived, create, filled, other, rows};
 use crate::support::binary::Folder;
 use crate::support::servers::Database;
 
@@ -15,7 +15,7 @@ fn at_the_sink(meddle: [&str; 2], says: &str) {
         let held = Held::at(&folder, &from, &to, End::Source);
         to.sql(meddle);
         held.proxy.heal();
-        let ran = held.running.ends_within(END_MAX).exits(4);
+        let ran = held.running.ends().exits(4);
         assert_eq!(ran.err.matches("error:").count(), 1, "{brand:?} {ran:?}");
         assert!(ran.err.contains("table c") && ran.err.contains(says), "{brand:?} {ran:?}");
         assert!(!ran.err.contains("please report"), "{brand:?} {ran:?}");
@@ -51,7 +51,7 @@ fn a_table_that_was_done_is_dropped() {
         let held = Held::at(&folder, &from, &to, End::Source);
         to.sql("DROP TABLE a");
         held.proxy.heal();
-        let ran = held.running.ends_within(END_MAX).exits(4);
+        let ran = held.running.ends().exits(4);
         assert!(ran.err.contains("table a"), "{ran:?}");
     }
 }
@@ -73,7 +73,7 @@ fn a_table_changed_at_a_mariadb_source_meanwhile() {
         let held = Held::at(&folder, &from, &to, End::Source);
         from.sql(way);
         held.proxy.heal();
-        let ran = held.running.ends_within(END_MAX);
+        let ran = held.running.ends();
         if ran.code == Some(0) {
             assert_eq!(super::sums(&from, "c"), super::sums(&to, "c"), "{way}: {ran:?}");
         } else {
@@ -94,6 +94,6 @@ fn a_table_of_a_postgres_source_is_not_changed_meanwhile() {
         assert!(said.contains("55P03"), "{said}");
     }
     held.proxy.heal();
-    held.running.ends_within(END_MAX).well();
+    held.running.ends().well();
     arrived(&from, &to);
 }

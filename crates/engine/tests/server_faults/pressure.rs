@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use syncline_rig::{Brand, Login};
 
-use super::{BRANDS, END_MAX, FEW, Held, MANY, arrived, create, fill, filled, other, rows, sums};
-use crate::support::binary::Folder;
+use super::{BRANDS, FEW, Held, MANY, arrived, create, fill, filled, other, rows, sums};
+use crate::support::binary::{Folder, PATIENCE};
 use crate::support::proxy::{Proxy, Way};
 use crate::support::servers::{Database, private};
 use crate::support::{mariadb, psql};
@@ -20,7 +20,7 @@ const KILOBYTES: u64 = 60_000;
 fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let began = Instant::now();
     while !happened() {
-        assert!(began.elapsed() < END_MAX, "never {what}");
+        assert!(began.elapsed() < PATIENCE, "never {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -54,7 +54,7 @@ fn a_fast_source_waits_for_a_slow_sink() {
         let read = source.passed(Way::ToClient);
         assert!(read < 32 << 20, "{brand:?}: {} of {} MiB were read ahead", read >> 20, KILOBYTES >> 10);
         sink.heal();
-        running.ends_within(END_MAX).well();
+        running.ends().well();
         assert_eq!(sums(&to, "b"), sums(&from, "b"));
         let peak = peak.join().unwrap();
         assert!(peak < 150 << 10, "{brand:?}: {} MiB", peak >> 10);
@@ -89,7 +89,7 @@ fn a_sink_that_can_only_be_read_for_a_while() {
         let held = Held::with(&folder, &to, proxy, Way::ToClient, words);
         to.sql(only_read);
         held.proxy.heal();
-        let ran = held.running.ends_within(END_MAX).exits(4);
+        let ran = held.running.ends().exits(4);
         assert_eq!(ran.err.matches("error:").count(), 1, "{brand:?} {ran:?}");
         assert!(ran.err.contains(says), "{brand:?} {ran:?}");
         assert!([0, u64::from(MANY)].contains(&rows(&to, "b")), "{brand:?} {ran:?}");
@@ -165,10 +165,10 @@ fn a_deadlock_with_somebody_else_is_tried_again() {
         until("held", || to.sql(holds) == "1");
         let mut running = folder.started(&["copy", &from.url(), &to.url()]);
         until("waited", || !running.runs() || to.sql(waits) != "0");
-        assert!(running.runs(), "{brand:?} {:?}", running.ends_within(END_MAX));
+        assert!(running.runs(), "{brand:?} {:?}", running.ends());
         somebody.says("UPDATE a SET v = 'theirs' WHERE id = 1; COMMIT;");
         somebody.leaves();
-        running.ends_within(END_MAX).exits(0);
+        running.ends().exits(0);
         until("counted", || to.sql(struck) != "0");
         assert_eq!(sums(&to, "a"), sums(&from, "a"), "{brand:?}");
         drop((to, server));

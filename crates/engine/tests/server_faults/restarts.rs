@@ -2,7 +2,7 @@
 
 use syncline_rig::{Brand, Server};
 
-use super::{END_MAX, End, Held, arrived, filled, other};
+use super::{End, Held, arrived, filled, other};
 use crate::support::binary::Folder;
 use crate::support::servers::{Database, private};
 
@@ -18,7 +18,7 @@ fn is_waited_for(brand: Brand, end: End, down: fn(&mut Server) -> syncline_rig::
     // The program has found nobody there.
     held.proxy.wait_missed();
     server.restart().unwrap();
-    held.running.ends_within(END_MAX).exits(0);
+    held.running.ends().exits(0);
     arrived(from, to);
 }
 

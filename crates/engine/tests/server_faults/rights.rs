@@ -2,7 +2,7 @@
 
 use syncline_rig::{Brand, Login};
 
-use super::{BRANDS, END_MAX, FEW, Held, arrived, filled, other, rows};
+use super::{BRANDS, FEW, Held, arrived, filled, other, rows};
 use crate::support::binary::Folder;
 use crate::support::proxy::{Proxy, Way};
 use crate::support::servers::Database;
@@ -31,7 +31,7 @@ fn a_right_revoked_between_two_tables_is_an_error() {
         let held = held(&folder, &from, &to);
         from.sql(take);
         held.proxy.heal();
-        let ran = held.running.ends_within(END_MAX).exits(4);
+        let ran = held.running.ends().exits(4);
         assert!(ran.err.contains("table c") && ran.err.contains("GRANT SELECT"), "{ran:?}");
         assert_eq!(rows(&to, "c"), 0, "{ran:?}");
         from.sql(give);
@@ -60,7 +60,7 @@ fn row_security_cannot_be_switched_on_under_a_copy() {
     held.proxy.cut();
     held.proxy.heal();
     assert!(waiting.wait().unwrap().success());
-    let ran = held.running.ends_within(END_MAX).exits(4);
+    let ran = held.running.ends().exits(4);
     assert!(ran.err.contains("table c") || ran.err.contains("c: "), "{ran:?}");
     assert_eq!(rows(&to, "c"), 0, "{ran:?}");
     from.sql("ALTER TABLE c DISABLE ROW LEVEL SECURITY");

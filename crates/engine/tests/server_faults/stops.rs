@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syncline_rig::Brand;
 
-use super::{BRANDS, END_MAX, End, Held, arrived, filled, rows, sums, tables};
+use super::{BRANDS, End, Held, arrived, filled, rows, sums, tables};
 use crate::support::binary::Folder;
 use crate::support::servers::Database;
 
@@ -49,7 +49,7 @@ fn two_copies_at_once_end_with_one_set_of_rows() {
             let first = folder.started(&command);
             std::thread::sleep(Duration::from_millis(pause));
             let second = folder.started(&command);
-            let both = [first.ends_within(END_MAX), second.ends_within(END_MAX)];
+            let both = [first.ends(), second.ends()];
             for ran in &both {
                 let fenced = ran.err.contains("another process has taken this lane over");
                 assert!(ran.code == Some(0) || fenced, "{brand:?} after {pause} ms: {ran:?}");
@@ -85,7 +85,7 @@ fn a_statement_that_the_server_cancels() {
                 }
             };
             held.proxy.heal();
-            let ran = held.running.ends_within(END_MAX);
+            let ran = held.running.ends();
             if ran.code != Some(0) {
                 // Said once, with what to do; what is done stays done.
                 assert_eq!((ran.code, ran.err.matches("error:").count()), (Some(4), 1), "{brand:?} {end:?} {ran:?}");
@@ -114,7 +114,7 @@ fn timeouts_of_the_login_do_not_cut_a_copy_short() {
         let held = Held::at(&folder, &from, &to, End::Sink);
         std::thread::sleep(Duration::from_millis(1300));
         held.proxy.heal();
-        held.running.ends_within(END_MAX).well();
+        held.running.ends().well();
         arrived(&from, &to);
     }
 }

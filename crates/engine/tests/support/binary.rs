@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 pub const SYNCLINE: &str = env!("CARGO_BIN_EXE_syncline");
 
 /// Longest that any run here may take; whoever needs longer hangs.
-const RUN_MAX: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A folder that goes with the test: the working directory of every command in it.
 pub struct Folder(tempfile::TempDir);
@@ -246,6 +246,12 @@ impl Running {
 
     /// Waits for its end, which must come by itself.
     #[track_caller]
+    pub fn ends(self) -> Ran {
+        self.ends_within(PATIENCE)
+    }
+
+    /// The same where a limit is promised.
+    #[track_caller]
     pub fn ends_within(mut self, limit: Duration) -> Ran {
         // Read by threads: nobody may wait for a full pipe.
         let (out, err) = (read_all(self.0.stdout.take().unwrap()), read_all(self.0.stderr.take().unwrap()));
@@ -284,7 +290,7 @@ fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
 #[track_caller]
 pub fn ended(command: &mut Command) -> Ran {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    Running(child.unwrap_or_else(|e| panic!("{command:?}: {e}"))).ends_within(RUN_MAX)
+    Running(child.unwrap_or_else(|e| panic!("{command:?}: {e}"))).ends()
 }
 
 /// Runs a command to its end with this text on its standard input.
@@ -295,7 +301,7 @@ pub fn fed(command: &mut Command, input: &str) -> Ran {
     let (mut pipe, text) = (child.stdin.take().unwrap(), input.to_owned());
     // From a thread: a long text and a long answer must not wait for each other. Who stops reading says why.
     std::thread::spawn(move || pipe.write_all(text.as_bytes()));
-    Running(child).ends_within(RUN_MAX)
+    Running(child).ends()
 }
 
 /// A program of the system that a test cannot do without.
