@@ -38,7 +38,7 @@ fn jobs(folder: &Folder, options: &str) {
 #[track_caller]
 fn parks(folder: &Folder) {
     let ran = folder.syncline(&["run", "live"]).exits(4);
-    assert_eq!(ran.err, "");
+    assert_eq!(ran.complaints(), "");
 }
 
 /// Runs the job, which must have nothing new to set aside.

@@ -28,7 +28,7 @@ fn parking(sink: &Database) -> Folder {
         ),
     );
     let ran = folder.syncline(&["run"]).exits(0);
-    assert_eq!(ran.err, "");
+    assert_eq!(ran.complaints(), "");
     folder
 }
 
@@ -64,7 +64,7 @@ fn poison_among_many_changes() {
              UPDATE t SET u = 'u7 is taken' WHERE id = 202; UPDATE t SET id = 1006 WHERE id = 6",
         );
         let ran = folder.syncline(&["run"]).exits(4);
-        assert_eq!(ran.err, "");
+        assert_eq!(ran.complaints(), "");
         // 201, its delete, 202, its update, 203, 204, 5 and its update.
         assert_eq!(parked(sink), "8 5");
         assert_eq!(sink.sql("SELECT count(*) FROM t;"), "139");
