@@ -12,6 +12,7 @@ mod process;
 mod round;
 mod servers;
 mod setup;
+mod soak;
 mod test;
 mod tidy;
 mod tree;
@@ -56,6 +57,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--rows N]",
         does: "a shop from PostgreSQL to MariaDB to SQLite to PostgreSQL, judged by all three",
         run: round::run,
+    },
+    Command {
+        name: "soak",
+        arguments: "[--minutes N] [--kills N] [--transactions N] [--seed N]",
+        does: "load, kills and faults at random on all brands, then every row is judged",
+        run: soak::run,
     },
 ];
 

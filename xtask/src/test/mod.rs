@@ -10,8 +10,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Result, takes_nothing};
-use crate::{check, process, setup, tidy};
+use crate::{check, process, setup, soak, tidy};
 use count::Count;
+
+/// The short form of the soak: the program that the tests have just built, for as long as everybody can wait.
+const SOAK: [&str; 7] = ["--minutes", "5", "--kills", "200", "--transactions", "100000", "--debug"];
 
 /// What one step came to.
 struct Outcome {
@@ -42,6 +45,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
     }
     outcomes.push(tests);
     drop(servers);
+    let soaked = SOAK.map(str::to_string);
+    outcomes.push(step("soak", &format!("cargo xtask soak {}", SOAK.join(" ")), || soak::run(&soaked)));
     summary(&outcomes, &count)
 }
 
