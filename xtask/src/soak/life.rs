@@ -29,6 +29,10 @@ pub const STEPS: [&str; 9] = [
     "finished",
 ];
 
+/// So many deaths, and on a slow machine a lane may not have committed anything in between: what waits for it is one unit,
+/// and grows. Then the program is left alone until each of its sinks has moved, or for a while.
+const DEATHS_MAX: u32 = 5;
+const ALONE_MAX: Duration = Duration::from_secs(60);
 /// Longest that a step is waited for; then the life ends where it is.
 const STEP_MAX: Duration = Duration::from_secs(5);
 /// Longest that a program may take that was asked to stop, on a busy machine; on a quiet one it is five seconds.
@@ -60,7 +64,23 @@ pub fn load(state: &State, stage: &Stage, job: &Job, random: &mut Random) -> Res
 
 /// Lets the program follow, and die, and follow, until it is told to stop.
 pub fn keep(state: &State, stage: &Stage, job: &Job, mut random: Random) -> Result<()> {
+    let states = || -> Vec<u64> { job.states.iter().map(|states| states.load(Ordering::SeqCst)).collect() };
+    let behind = |before: &[u64]| states().iter().zip(before).any(|(now, before)| now <= before);
+    let (mut before, mut deaths) = (states(), 0);
     while state.hurting() {
+        deaths += 1;
+        if deaths > DEATHS_MAX {
+            if behind(&before) {
+                state.count("left alone");
+                let mut life = Life::begin(state, stage, job, true, None)?;
+                while state.hurting() && behind(&before) && life.ended()?.is_none() && life.began.elapsed() < ALONE_MAX
+                {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                life.dies(state, "at random")?;
+            }
+            (before, deaths) = (states(), 0);
+        }
         match random.below(20) {
             0..12 => at_a_step(state, stage, job, &mut random)?,
             12..15 => {
@@ -83,7 +103,7 @@ pub fn catch_up(state: &State, stage: &Stage, job: &Job) -> Result<()> {
 fn at_a_step(state: &State, stage: &Stage, job: &Job, random: &mut Random) -> Result<()> {
     let step = random.of(&STEPS);
     // Mostly soon, and now and then after it has followed for a while.
-    let most = 1 << random.below(8);
+    let most = 1 << random.below(6);
     let times = 1 + random.below(most);
     // A lane that follows never finishes.
     let at = (step, if step == "finished" { 1 + times % 3 } else { times });

@@ -20,6 +20,7 @@ mod workload;
 mod writer;
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
@@ -82,7 +83,10 @@ fn play(state: &State, stage: &Stage, wanted: &Wanted) -> Result<u64> {
                 watched(scope, state, move || writer::write(state, job, writer, random))
             });
             writers.push((job, writes.collect::<Vec<_>>()));
-            watchers.extend(job.to.iter().map(|sink| watched(scope, state, move || watch::watch(state, job, sink))));
+            let sinks = job.to.iter().zip(&job.states);
+            watchers.extend(
+                sinks.map(|(sink, states)| watched(scope, state, move || watch::watch(state, job, sink, states))),
+            );
             let (mut first, then) = (random(), random());
             keepers.push(watched(scope, state, move || {
                 life::load(state, stage, job, &mut first)?;
@@ -92,8 +96,7 @@ fn play(state: &State, stage: &Stage, wanted: &Wanted) -> Result<u64> {
         let strikes = random();
         let faults = watched(scope, state, move || {
             // The first load is disturbed by kills only: before it is done there is nobody who would try for ever.
-            while state.hurting() && !stage.jobs.iter().all(|job| job.loaded.load(std::sync::atomic::Ordering::SeqCst))
-            {
+            while state.hurting() && !stage.jobs.iter().all(|job| job.loaded.load(Ordering::SeqCst)) {
                 std::thread::sleep(Duration::from_millis(20));
             }
             faults::strike(state, stage, strikes)
@@ -178,8 +181,9 @@ fn enough_happened(state: &State, stage: &Stage, wanted: &Wanted) -> Result<()> 
             return Err(format!("in all this time: no `{what}`").into());
         }
     }
-    for sink in stage.jobs.iter().flat_map(|job| &job.to) {
-        let states = state.counted(&watch::states(sink));
+    for (sink, states) in stage.jobs.iter().flat_map(|job| job.to.iter().zip(&job.states)) {
+        let states = states.load(Ordering::SeqCst);
+        state.add(&format!("states seen of {}", sink.name), states);
         if wanted.minutes >= 5 && states < STATES_MIN {
             return Err(format!("{}: in all this time only {states} states were seen", sink.name).into());
         }

@@ -7,7 +7,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use syncline_rig::proxy::Proxy;
@@ -136,6 +136,8 @@ pub struct Job {
     pub name: String,
     pub from: Base,
     pub to: Vec<Base>,
+    /// For each sink how many states of it its reader has told apart.
+    pub states: Vec<AtomicU64>,
     /// For each writer the last transaction that it may have committed.
     pub sent: Vec<AtomicU32>,
     /// Every sink has all tables; from now on each state of a sink is one that the source had.
@@ -176,7 +178,8 @@ impl Stage {
             let to = to.collect::<Result<Vec<Base>>>()?;
             let sent = (0..workload::WRITERS).map(|_| AtomicU32::new(0)).collect();
             let loaded = AtomicBool::new(false);
-            jobs.push(Job { name: format!("from_{}", kind.word()), from, to, sent, loaded });
+            let states = to.iter().map(|_| AtomicU64::new(0)).collect();
+            jobs.push(Job { name: format!("from_{}", kind.word()), from, to, states, sent, loaded });
         }
         let stage = Stage { folder, machines, jobs, program };
         stage.configure()?;

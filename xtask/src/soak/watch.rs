@@ -1,6 +1,6 @@
 //! Readers of the sinks: every state that anybody sees is one that the source had.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::stage::{Base, Job, Kind};
@@ -25,13 +25,8 @@ pub struct Look {
     writers: Vec<u32>,
 }
 
-/// The name under which the states of a sink are counted that its reader told apart.
-pub fn states(sink: &Base) -> String {
-    format!("{}: states seen", sink.name)
-}
-
 /// Looks at a sink until it is told to stop; how often it did.
-pub fn watch(state: &State, job: &Job, sink: &Base) -> Result<u64> {
+pub fn watch(state: &State, job: &Job, sink: &Base, states: &AtomicU64) -> Result<u64> {
     let (mut session, mut looks, mut before) = (None, 0, None);
     let mut away = Instant::now();
     while state.watching() {
@@ -52,7 +47,7 @@ pub fn watch(state: &State, job: &Job, sink: &Base) -> Result<u64> {
                 let holds = look.holds(before.as_ref(), &sent);
                 holds.map_err(|text| format!("{}, look {looks}: {text}\nseen: {answer}", sink.name))?;
                 if before.as_ref() != Some(&look) {
-                    state.count(&states(sink));
+                    states.fetch_add(1, Ordering::SeqCst);
                 }
                 before = Some(look);
                 looks += 1;
