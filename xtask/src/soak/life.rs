@@ -32,7 +32,7 @@ pub const STEPS: [&str; 9] = [
 /// So many deaths, and on a slow machine a lane may not have committed anything in between: what waits for it is one unit,
 /// and grows. Then the program is left alone until each of its sinks has moved, or for a while.
 const DEATHS_MAX: u32 = 5;
-const ALONE_MAX: Duration = Duration::from_secs(60);
+const ALONE_MAX: Duration = Duration::from_secs(30);
 /// Longest that a step is waited for; then the life ends where it is.
 const STEP_MAX: Duration = Duration::from_secs(5);
 /// Longest that a program may take that was asked to stop, on a busy machine; on a quiet one it is five seconds.

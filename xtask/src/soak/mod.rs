@@ -35,7 +35,7 @@ use state::State;
 use wanted::Wanted;
 use workload::Ledger;
 
-/// A lane that hardly got on between its deaths proves little.
+/// A job that hardly got on between its deaths proves little.
 const STATES_MIN: u64 = 20;
 /// How often what happened so far is told.
 const TELL_EVERY: Duration = Duration::from_secs(30);
@@ -171,8 +171,9 @@ fn settled(state: &State, stage: &Stage, ledgers: &[(&Job, Vec<Ledger>)]) -> Res
 
 /// A run in which little happened proves little.
 fn enough_happened(state: &State, stage: &Stage, wanted: &Wanted) -> Result<()> {
-    let missing: Vec<&str> =
-        life::STEPS.into_iter().filter(|step| state.counted(&format!("killed at {step}")) == 0).collect();
+    // A run that catches up finishes, and on a slow machine none does in time to be killed there.
+    let expected = life::STEPS.into_iter().filter(|step| *step != "finished");
+    let missing: Vec<&str> = expected.filter(|step| state.counted(&format!("killed at {step}")) == 0).collect();
     if wanted.kills >= 200 && !missing.is_empty() {
         return Err(format!("nothing was ever killed at {}", missing.join(", ")).into());
     }
@@ -181,11 +182,15 @@ fn enough_happened(state: &State, stage: &Stage, wanted: &Wanted) -> Result<()> 
             return Err(format!("in all this time: no `{what}`").into());
         }
     }
-    for (sink, states) in stage.jobs.iter().flat_map(|job| job.to.iter().zip(&job.states)) {
-        let states = states.load(Ordering::SeqCst);
-        state.add(&format!("states seen of {}", sink.name), states);
-        if wanted.minutes >= 5 && states < STATES_MIN {
-            return Err(format!("{}: in all this time only {states} states were seen", sink.name).into());
+    for job in &stage.jobs {
+        let mut all = 0;
+        for (sink, states) in job.to.iter().zip(&job.states) {
+            let states = states.load(Ordering::SeqCst);
+            state.add(&format!("states seen of {}", sink.name), states);
+            all += states;
+        }
+        if wanted.minutes >= 5 && all < STATES_MIN {
+            return Err(format!("{}: in all this time only {all} states of its sinks were seen", job.name).into());
         }
     }
     Ok(())
