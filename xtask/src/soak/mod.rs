@@ -36,7 +36,7 @@ use wanted::Wanted;
 use workload::Ledger;
 
 /// A job that hardly got on between its deaths proves little.
-const STATES_MIN: u64 = 20;
+const STATES_MIN: u64 = 10;
 /// How often what happened so far is told.
 const TELL_EVERY: Duration = Duration::from_secs(30);
 
