@@ -11,6 +11,7 @@ pub mod decimal;
 pub mod error;
 pub mod filter;
 pub mod mapping;
+pub mod merge;
 pub mod nearest;
 pub mod origin;
 pub mod pattern;
