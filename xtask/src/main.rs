@@ -12,6 +12,7 @@ mod process;
 mod round;
 mod servers;
 mod setup;
+mod sim;
 mod soak;
 mod test;
 mod tidy;
@@ -51,6 +52,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[NAME] [--rows N]",
         does: "measure the product against a yardstick taken in the same run",
         run: bench::run,
+    },
+    Command {
+        name: "sim",
+        arguments: "[--histories N] [--seed S] [--nodes N] [--wrong NAME]",
+        does: "random histories of sync groups in memory, judged by the promises",
+        run: sim::run,
     },
     Command {
         name: "round",

@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Result, takes_nothing};
-use crate::{check, process, setup, soak, tidy};
+use crate::{check, process, setup, sim, soak, tidy};
 use count::Count;
 
 /// The short form of the soak: the program that the tests have just built, for as long as everybody can wait.
@@ -32,6 +32,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         outcomes.push(step(name, &format!("cargo xtask check {name}"), check));
     }
     outcomes.push(step("tidy", "cargo xtask tidy", || tidy::run(&[])));
+    outcomes.push(step("sim", "cargo xtask sim --histories 100000", sim::short));
     // Held until the tests are over, and then gone; also if we are killed. Those that were up before stay up.
     let mut servers = None;
     outcomes.push(step("servers", "cargo xtask up", || {
