@@ -34,8 +34,10 @@ pub struct Message {
 #[derive(Debug, Clone)]
 pub enum Content {
     Ask,
-    /// A piece of the answer, numbered from 0, with what must be there before its first.
+    /// A piece of an answer, numbered from 0, with what must be there before its first. A question that is delivered
+    /// twice has two answers, which are not cut alike.
     Piece {
+        answer: u64,
         index: usize,
         after: Vector,
         units: Vec<Arc<Unit>>,
@@ -46,7 +48,7 @@ impl Node {
     /// Asks another node for what is new.
     pub fn ask(&mut self, world: &mut World, to: usize) -> Message {
         let session = world.next_session();
-        self.sessions.insert(to, Session { id: session, next: 0, gate: self.gate(world) });
+        self.sessions.insert(to, Session { id: session, answer: None, next: 0, gate: self.gate(world) });
         self.message(world, to, session, Content::Ask)
     }
 
@@ -102,6 +104,7 @@ impl Node {
         if pieces.is_empty() {
             pieces.push(Vec::new());
         }
+        let answer = world.next_session();
         let mut after = asked.vector.clone();
         let mut messages = Vec::with_capacity(pieces.len());
         for (index, units) in pieces.into_iter().enumerate() {
@@ -110,7 +113,7 @@ impl Node {
                 // What a node sends has no gaps; where one of its mutants makes some, the receiver is to notice.
                 let _ = after.advance(unit.origin, unit.first(), unit.last(), unit.newest());
             }
-            let content = Content::Piece { index, after: before, units };
+            let content = Content::Piece { answer, index, after: before, units };
             messages.push(self.message(world, asked.from, asked.session, content));
         }
         messages
@@ -140,19 +143,26 @@ impl Node {
     /// The gate for a piece, if it is the next one of an exchange that this node waits for and nothing before it is
     /// missing.
     pub fn expects(&mut self, world: &mut World, message: &Message) -> Option<Gate> {
-        let Content::Piece { index, after, .. } = &message.content else { return None };
-        let any_order = world.is(Wrong::PiecesInAnyOrder) || world.is(Wrong::VectorPastGap);
+        let Content::Piece { answer, index, after, .. } = &message.content else { return None };
+        if world.is(Wrong::PiecesInAnyOrder) || world.is(Wrong::VectorPastGap) {
+            return Some(self.gate(world));
+        }
         let session = self.sessions.get(&message.from).filter(|session| session.id == message.session);
         // What was held may be missing: it was in an earlier piece, and this gate knows of it.
-        let in_place = |session: &Session| session.next == *index && (*index > 0 || self.vector.covers_all(after));
-        let expected = session.filter(|session| any_order || in_place(session)).map(|session| session.gate.clone());
+        let in_place = |session: &Session| match session.answer {
+            None => *index == 0 && self.vector.covers_all(after),
+            Some(expected) => expected == *answer && session.next == *index,
+        };
+        let expected = session.filter(|session| in_place(session)).map(|session| session.gate.clone());
         world.counts.refused += u64::from(expected.is_none());
         expected
     }
 
     /// Notes that a piece was taken in.
-    pub fn took(&mut self, from: usize, gate: Gate) {
-        if let Some(session) = self.sessions.get_mut(&from) {
+    pub fn took(&mut self, message: &Message, gate: Gate) {
+        let Content::Piece { answer, .. } = &message.content else { return };
+        if let Some(session) = self.sessions.get_mut(&message.from) {
+            session.answer = Some(*answer);
             session.next += 1;
             session.gate = gate;
         }

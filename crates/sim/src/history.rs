@@ -273,7 +273,7 @@ impl Run {
                     return Ok(Vec::new());
                 }
                 node.import(world, &mut gate, units, racing)?;
-                node.took(message.from, gate);
+                node.took(message, gate);
                 Ok(Vec::new())
             }
         }

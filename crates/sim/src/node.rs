@@ -55,6 +55,8 @@ pub struct Node {
 #[derive(Debug, Clone)]
 pub struct Session {
     pub id: u64,
+    /// The answer that is being taken in.
+    pub answer: Option<u64>,
     /// The piece that comes next.
     pub next: usize,
     pub gate: Gate,
@@ -262,6 +264,7 @@ impl Node {
                 // The rest of the delivery rests on it; it is asked for again.
                 Err(_) => {
                     world.counts.gaps += 1;
+                    self.sessions.clear();
                     break;
                 }
             }
