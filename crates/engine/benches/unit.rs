@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use syncline::connect::sqlite::Sqlite;
 use syncline::connector::{
-    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Parked, ParkedQuery, Read,
-    ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
+    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, LaneId, Lease, Parked,
+    ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
 use syncline::job::{Endpoint, Job, Progress, WriteMode, prepare, run_lanes};
 use syncline::wrap::retry::{Patience, Retry};
@@ -116,6 +116,9 @@ impl Sink for Nothing {
     }
     async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
         Ok(WriteReport { rows: batch.rows() as u64, ..WriteReport::default() })
+    }
+    async fn retire(&mut self, _lane: &LaneId, _epoch: Epoch) -> Result<()> {
+        Ok(())
     }
     async fn commit(&mut self, _upto: &Position) -> Result<()> {
         self.units_taken.fetch_add(1, Ordering::Relaxed);

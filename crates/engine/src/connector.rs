@@ -14,9 +14,9 @@
 //!   or, where the capabilities say so, `commit` is the flush that makes them durable.
 //! - `begin` without a `commit` before it takes the open unit back; so does dropping the sink.
 //! - Every `begin` and `commit` checks the epoch: who was fenced learns it and changes nothing.
-//! - An error of a kind that may be retried, from anything but `write`, `commit` and `finish`, means that nothing happened:
-//!   the same call may be made again. After such an error from those three the lane is opened anew from the sink's own
-//!   position (F03: the outcome of a lost `commit` is never guessed).
+//! - An error of a kind that may be retried, from anything but `write`, `retire`, `commit` and `finish`, means that nothing
+//!   happened: the same call may be made again. After such an error from those four the lane is opened anew from the sink's
+//!   own position (F03: the outcome of a lost `commit` is never guessed).
 //! - A change that cannot be applied exactly is an error that names table and row (I10), never a warning. It may come with a
 //!   later `write` of the unit, and comes with its `commit` at the latest.
 //! - No default methods: a decorator that forgets to forward must not compile.
@@ -48,6 +48,9 @@ pub struct Capabilities {
     /// A table that a unit creates goes when the unit is taken back. Without it (MariaDB) an empty table remains, and the
     /// lane's next run knows it for its own.
     pub transactional_ddl: bool,
+    /// As a sink it takes units of two lanes at the same time, as long as they write to different tables. Else one waits
+    /// for the other's end, and a load is one long unit.
+    pub side_by_side: bool,
 }
 
 /// One database, drive, broker or set of files.
@@ -125,6 +128,10 @@ pub trait Sink: Send {
     /// Applies a batch within the open unit.
     async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport>;
 
+    /// Within the open unit: takes another lane's row away, if it still has that epoch; else the unit is fenced. What that
+    /// lane has created and not finished is this one's from then on.
+    async fn retire(&mut self, lane: &LaneId, epoch: Epoch) -> Result<()>;
+
     /// Makes the unit and its position durable together.
     async fn commit(&mut self, upto: &Position) -> Result<()>;
 
@@ -187,10 +194,22 @@ pub enum Read {
     Batch(ChangeBatch),
     /// Nothing for now.
     Idle,
+    /// These tables are for the side lane to load; the source follows the others meanwhile. Said once, between two units and
+    /// before `Loaded`, only where [`Follow::side`] names such a lane.
+    Apart(Apart),
     /// Every table is loaded; what follows are changes. Said once, between two units, by a source that follows.
     Loaded,
     /// Nothing ever again: a snapshot is complete, or all is read that was committed when the source was opened.
     End,
+}
+
+/// Tables that are loaded beside the lane that follows the others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Apart {
+    /// All of them.
+    pub tables: BTreeSet<TableName>,
+    /// Those that are emptied first: the sink holds rows of them that may be old.
+    pub again: BTreeSet<TableName>,
 }
 
 /// What to read.
@@ -215,6 +234,8 @@ pub struct Follow {
     pub rules: Vec<u64>,
     /// The lane for which the source keeps changes until it confirms them.
     pub lane: LaneId,
+    /// The lane that loads tables beside this one, once all were loaded; absent: this one does it, and the others wait.
+    pub side: Option<LaneId>,
     /// Whether the source ends when everything is read that was committed when it was opened; else it never does.
     pub ends: bool,
 }
@@ -243,6 +264,9 @@ pub struct WriteSpec {
     pub restart: bool,
 }
 
+/// What a side lane's id ends in.
+const SIDE: &str = "+load";
+
 /// A job towards one sink: hash of source, sink and job name, as hex.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct LaneId(pub String);
@@ -254,10 +278,22 @@ impl LaneId {
         Self(format!("{}-{sink}", self.0))
     }
 
-    /// Whether it is that lane, or that lane towards one of its sinks.
+    /// The lane that loads tables beside this one. No name of a job or sink has such an end.
+    #[must_use]
+    pub fn side(&self) -> Self {
+        Self(format!("{}{SIDE}", self.0))
+    }
+
+    /// Whether it is a side lane.
+    #[must_use]
+    pub fn is_side(&self) -> bool {
+        self.0.ends_with(SIDE)
+    }
+
+    /// Whether it is that lane, that lane towards one of its sinks, or a side lane of these.
     #[must_use]
     pub fn is_of(&self, lane: &Self) -> bool {
-        self.0.strip_prefix(&lane.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        self.0.strip_prefix(&lane.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('-') || rest == SIDE)
     }
 }
 

@@ -200,7 +200,7 @@ async fn a_lost_answer_to_a_read_loses_no_batch() {
         loop {
             match source.read(budget(30)).await {
                 Ok(Read::Batch(batch)) => batches.push(batch),
-                Ok(Read::Idle | Read::Loaded) => {}
+                Ok(Read::Idle | Read::Apart(_) | Read::Loaded) => {}
                 Ok(Read::End) => break,
                 Err(e) => assert_eq!(e.kind(), ErrorKind::Unreachable),
             }

@@ -10,6 +10,7 @@
 )]
 
 mod bad_input;
+mod beside;
 mod brands;
 mod cli;
 mod compare;

@@ -7,14 +7,15 @@
 //! changes after it are not (F41).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use syncline_model::change::{ChangeBuf, Op, TableBuilder};
-use syncline_model::{ChangeBatch, Error, ErrorKind, Position, Result, TableChanges, TableName};
+use syncline_model::{ChangeBatch, Error, ErrorKind, Position, Result, TableChanges, TableName, TableSchema};
 
-use crate::connector::{Budget, Follow, Read, ReadSpec, Source};
+use crate::connector::{Apart, Budget, Follow, LaneId, Read, ReadSpec, Source};
 
 /// Layout of a position that follows.
 pub const LAYOUT: &str = "follow/1";
@@ -46,6 +47,10 @@ pub struct Loaded {
 impl Loaded {
     /// No change table has this number.
     const AGAIN: Self = Self { log: 0, at: 0, rules: 0 };
+
+    fn is_again(&self) -> bool {
+        *self == Self::AGAIN
+    }
 }
 
 /// Changes of several tables, in order over all of them, and whether the range ends with them.
@@ -75,6 +80,12 @@ pub trait Captured: Send {
     /// Keeps all that comes after that tick for the lane, and nothing that every lane has.
     async fn keep(&mut self, tick: u64) -> Result<()>;
 
+    /// Forgets another lane: nothing is kept for it any more.
+    async fn release(&mut self, lane: &LaneId) -> Result<()>;
+
+    /// Whether ticks can be made while a snapshot is read.
+    async fn ticks_beside_a_snapshot(&mut self) -> Result<bool>;
+
     /// A snapshot of these tables, as of a new tick.
     async fn snapshot(&mut self, spec: &ReadSpec) -> Result<(Tick, Box<dyn Source>)>;
 
@@ -99,8 +110,11 @@ pub struct Place {
     pub capture: String,
     /// All changes up to here are at the sink.
     pub tick: Tick,
-    /// The tables that are loaded, by name.
+    /// The tables that are loaded, by name. Of each, all changes up to its own tick are at the sink too.
     pub tables: BTreeMap<String, Loaded>,
+    /// All tables of the job were loaded once. From then on a load goes on beside what is followed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
 }
 
 impl Place {
@@ -124,12 +138,40 @@ impl Place {
     #[must_use]
     pub fn forgotten(tables: impl IntoIterator<Item = TableName>) -> Self {
         let tables = tables.into_iter().map(|name| (name.to_string(), Loaded::AGAIN)).collect();
-        Self { capture: String::new(), tick: Tick { number: 0, token: String::new() }, tables }
+        Self { capture: String::new(), tick: Tick { number: 0, token: String::new() }, tables, whole: false }
+    }
+
+    /// Whether that table is loaded.
+    #[must_use]
+    pub fn has(&self, table: &TableName) -> bool {
+        self.tables.get(&table.to_string()).is_some_and(|l| !l.is_again())
     }
 
     /// The same place, with this table to be loaded again.
     pub fn forget(&mut self, table: &TableName) {
         self.tables.insert(table.to_string(), Loaded::AGAIN);
+    }
+
+    /// The same place, with all tables of another one to be loaded again.
+    pub fn forget_those_of(&mut self, other: &Self) {
+        self.tables.extend(other.tables.keys().map(|name| (name.clone(), Loaded::AGAIN)));
+    }
+
+    /// The same place, with all that a side lane has: every table goes on where it is, each after its own tick. Where the
+    /// side lane read what is no longer captured, its tables are loaded again.
+    pub fn adopt(&mut self, side: &Self) {
+        for loaded in self.tables.values_mut().filter(|l| !l.is_again()) {
+            loaded.at = loaded.at.max(self.tick.number);
+        }
+        let of_old = side.capture != self.capture;
+        for (name, loaded) in &side.tables {
+            let at = loaded.at.max(side.tick.number);
+            let again = of_old || loaded.is_again();
+            self.tables.insert(name.clone(), if again { Loaded::AGAIN } else { Loaded { at, ..*loaded } });
+        }
+        if !of_old && side.tick.number < self.tick.number {
+            self.tick = side.tick.clone();
+        }
     }
 
     /// As it is stored.
@@ -148,6 +190,9 @@ pub struct Follower<C> {
     captured: C,
     spec: ReadSpec,
     rules: Vec<u64>,
+    side: Option<LaneId>,
+    /// The tables that the side lane loads: nothing is read of them here.
+    apart: Apart,
     /// Absent before the first snapshot is taken.
     place: Option<Place>,
     /// The newest tick that is known.
@@ -161,7 +206,11 @@ pub struct Follower<C> {
 enum Phase {
     /// Some tables are being loaded, as of that tick. Those in `again` are emptied first: rows may have gone unseen.
     Loading { from: Box<dyn Source>, at: Tick, again: BTreeSet<TableName> },
-    /// All tables are loaded, and nobody was told yet.
+    /// The position must say that some tables are not loaded, before anybody touches their rows.
+    Forgetting,
+    /// Some tables are for the side lane, and nobody was told yet.
+    Apart,
+    /// All other tables are loaded, and nobody was told yet.
     Loaded,
     /// Between two units.
     Between,
@@ -186,12 +235,17 @@ impl<C: Captured> Follower<C> {
         }
         // From here on the source keeps what the lane has not read; the snapshot comes after.
         let newest = captured.tick().await?;
+        if let Some(place) = place.as_ref().filter(|p| p.tables.values().any(|l| l.at > newest.number)) {
+            return Err(lost(place, PUT_BACK));
+        }
         captured.keep(place.as_ref().map_or(newest.number, |p| p.tick.number)).await?;
         let mut follower = Self {
             until: follow.ends.then_some(newest.number),
             captured,
             spec,
             rules: follow.rules.clone(),
+            side: follow.side.clone(),
+            apart: Apart::default(),
             place,
             newest,
             phase: Phase::Loaded,
@@ -201,17 +255,33 @@ impl<C: Captured> Follower<C> {
         Ok(follower)
     }
 
-    /// Loads the tables of which nothing is known, or not enough; those in `known` were at the sink before.
-    async fn load_what_is_missing(&mut self, known: &BTreeSet<String>) -> Result<()> {
+    /// The tables of which nothing is known, or not enough.
+    fn missing(&self) -> Vec<Arc<TableSchema>> {
         let loaded = |name: &TableName| self.place.as_ref().and_then(|p| p.tables.get(&name.to_string()));
         let is_same = |l: &Loaded, log: u64, rules: u64| l.log == log && l.rules == rules;
         let tables = self.spec.tables.iter().zip(self.captured.logs().iter().zip(&self.rules));
         let missing = tables.filter(|(t, (log, rules))| !loaded(&t.name).is_some_and(|l| is_same(l, **log, **rules)));
-        let missing: Vec<_> = missing.map(|(t, _)| t.clone()).collect();
+        missing.map(|(t, _)| t.clone()).collect()
+    }
+
+    /// Loads what is missing, or leaves it to the side lane; those in `known` were at the sink before.
+    async fn load_what_is_missing(&mut self, known: &BTreeSet<String>) -> Result<()> {
+        let missing = self.missing();
         if missing.is_empty() {
+            // What it had is in our position, and kept for us by now.
+            return match &self.side {
+                Some(side) => self.captured.release(side).await,
+                None => Ok(()),
+            };
+        }
+        let again: BTreeSet<TableName> =
+            missing.iter().map(|t| t.name.clone()).filter(|name| known.contains(&name.to_string())).collect();
+        let goes_on = self.place.as_ref().is_some_and(|p| p.whole) && missing.len() < self.spec.tables.len();
+        if goes_on && self.side.is_some() && self.captured.ticks_beside_a_snapshot().await? {
+            self.apart = Apart { tables: missing.iter().map(|t| t.name.clone()).collect(), again };
+            self.phase = if self.forgets() { Phase::Forgetting } else { Phase::Apart };
             return Ok(());
         }
-        let again = missing.iter().map(|t| t.name.clone()).filter(|name| known.contains(&name.to_string())).collect();
         let spec = ReadSpec { tables: missing, follow: None, ..self.spec.clone() };
         let (at, from) = self.captured.snapshot(&spec).await?;
         // What was loaded before must come as far as these: until then the sink is in no state that the source had (I3).
@@ -221,6 +291,30 @@ impl<C: Captured> Follower<C> {
         }
         self.phase = Phase::Loading { from, at, again };
         Ok(())
+    }
+
+    /// Forgets the tables that the side lane loads again; whether the position said anything else of one of them.
+    fn forgets(&mut self) -> bool {
+        let Some(place) = &mut self.place else { return false };
+        let before = place.tables.clone();
+        self.apart.again.iter().for_each(|name| place.forget(name));
+        place.tables != before
+    }
+
+    /// The position with a table that was just loaded.
+    fn loaded(&mut self, name: &TableName, at: Tick) -> Result<Position> {
+        let mut tables = self.spec.tables.iter().zip(self.captured.logs().iter().zip(&self.rules));
+        let found = tables.find(|(t, _)| t.name == *name).map(|(_, (log, rules))| (*log, *rules));
+        let (log, rules) = found.ok_or_else(|| Error::new(ErrorKind::Bug, "a table was not asked for"))?;
+        let capture = self.captured.incarnation().to_owned();
+        let number = at.number;
+        let place =
+            self.place.get_or_insert_with(|| Place { capture, tick: at, tables: BTreeMap::new(), whole: false });
+        place.tables.insert(name.to_string(), Loaded { log, at: number, rules });
+        let whole = self.missing().is_empty();
+        let place = self.place.as_mut().ok_or_else(|| Error::new(ErrorKind::Bug, "there is no position"))?;
+        place.whole |= whole;
+        place.position()
     }
 
     /// One batch of a table that is being loaded, with our own position at its end.
@@ -239,22 +333,16 @@ impl<C: Captured> Follower<C> {
         let name = batch.tables.first().map(|t| t.schema().name.clone());
         let name = name.or_else(|| batch.native.as_ref().map(|n| n.schema.name.clone()));
         let name = name.ok_or_else(|| Error::new(ErrorKind::Bug, "a snapshot's batch names no table"))?;
-        let mut tables = self.spec.tables.iter().zip(self.captured.logs().iter().zip(&self.rules));
-        let table = tables.find(|(t, _)| t.name == name);
-        let (schema, (log, rules)) = table.ok_or_else(|| Error::new(ErrorKind::Bug, "a table was not asked for"))?;
         if batch.begins && again.contains(&name) {
+            let schema = self.spec.tables.iter().find(|t| t.name == name);
+            let schema = schema.ok_or_else(|| Error::new(ErrorKind::Bug, "a table was not asked for"))?;
             let mut emptied = TableBuilder::new(schema.clone());
             emptied.push(ChangeBuf::new(Op::Truncate, Vec::new(), Vec::new()))?;
             batch.tables.insert(0, emptied.finish()?);
         }
         if batch.ends.is_some() {
-            let place = self.place.get_or_insert_with(|| Place {
-                capture: self.captured.incarnation().to_owned(),
-                tick: at.clone(),
-                tables: BTreeMap::new(),
-            });
-            place.tables.insert(name.to_string(), Loaded { log: *log, at: at.number, rules: *rules });
-            batch.ends = Some(place.position()?);
+            let at = at.clone();
+            batch.ends = Some(self.loaded(&name, at)?);
         }
         Ok(Read::Batch(batch))
     }
@@ -297,7 +385,10 @@ impl<C: Captured> Follower<C> {
                 return Ok(false);
             }
         }
-        let after = |name: &TableName| place.tables.get(&name.to_string()).map_or(0, |l| l.at).max(place.tick.number);
+        let after = |name: &TableName| match self.apart.tables.contains(name) {
+            true => self.newest.number,
+            false => place.tables.get(&name.to_string()).map_or(0, |l| l.at).max(place.tick.number),
+        };
         let after: Vec<u64> = self.spec.tables.iter().map(|t| after(&t.name)).collect();
         self.captured.open(&after, &self.newest).await?;
         self.phase = Phase::Within { begins: true };
@@ -305,18 +396,21 @@ impl<C: Captured> Follower<C> {
     }
 }
 
+const PUT_BACK: &str = "the source no longer knows this lane's tick: it was put back to an earlier state";
+
+fn lost(place: &Place, what: &str) -> Error {
+    Error::new(ErrorKind::PositionLost, what)
+        .at("tick", place.tick.number.to_string())
+        .hint("`syncline resync JOB` loads the tables again; look at what changed before")
+}
+
 /// Whether the lane can go on where it was.
 async fn check<C: Captured>(captured: &mut C, place: &Place) -> Result<()> {
-    let lost = |what: &str| {
-        Error::new(ErrorKind::PositionLost, what)
-            .at("tick", place.tick.number.to_string())
-            .hint("`syncline resync JOB` loads the tables again; look at what changed before")
-    };
     if place.capture != captured.incarnation() {
-        return Err(lost("capture was removed and installed again: changes between are unknown"));
+        return Err(lost(place, "capture was removed and installed again: changes between are unknown"));
     }
     if !captured.holds(&place.tick).await? {
-        return Err(lost("the source no longer knows this lane's tick: it was put back to an earlier state"));
+        return Err(lost(place, PUT_BACK));
     }
     Ok(())
 }
@@ -327,6 +421,15 @@ impl<C: Captured> Source for Follower<C> {
         loop {
             match self.phase {
                 Phase::Loading { .. } => return self.load(budget).await,
+                Phase::Forgetting => {
+                    self.phase = Phase::Apart;
+                    let ends = self.place.as_ref().map(Place::position).transpose()?;
+                    return Ok(Read::Batch(ChangeBatch { begins: true, ends, tables: Vec::new(), native: None }));
+                }
+                Phase::Apart => {
+                    self.phase = Phase::Loaded;
+                    return Ok(Read::Apart(self.apart.clone()));
+                }
                 Phase::Loaded => {
                     self.phase = Phase::Between;
                     return Ok(Read::Loaded);

@@ -169,12 +169,13 @@ async fn forget(job: &Job, lane: &LaneId) -> Result<()> {
                 )));
         }
         let there = match to.connector.check().await {
-            Ok(report) => report.lanes.iter().any(|l| l.lane == *lane),
-            Err(e) if e.kind() == ErrorKind::NotFound => false,
+            Ok(report) => report.lanes,
+            Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(e),
         };
-        if there {
-            let spec = WriteSpec { lane: lane.clone(), owner: owner(), tables: Vec::new(), once: true, restart: false };
+        // The side lane last: who runs the lane would begin it again.
+        for lane in [lane.clone(), lane.side()].into_iter().filter(|lane| there.iter().any(|l| l.lane == *lane)) {
+            let spec = WriteSpec { lane, owner: owner(), tables: Vec::new(), once: true, restart: false };
             to.connector.open_sink(&spec).await?.finish().await?;
         }
     }

@@ -9,6 +9,7 @@ use super::output::counted;
 use super::{Context, Outcome, run};
 use crate::capture::follow::Place;
 use crate::connector::WriteSpec;
+use crate::job::prepare::{RESYNCS, owner};
 use crate::job::{Endpoint, prepare};
 
 #[derive(Debug, Args)]
@@ -54,11 +55,13 @@ pub async fn resync(context: &Context, args: ResyncArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Writes into the lane's position that these tables are not loaded. Whoever runs the lane is fenced.
+/// Writes into the lane's position that these tables are not loaded, nor those of a side lane, which ends. Whoever runs the
+/// lane is fenced, and takes it again.
 async fn mark(to: &Endpoint, spec: WriteSpec, tables: &[TableName], all: bool) -> Result<()> {
-    let mut sink = to.connector.open_sink(&WriteSpec { tables: Vec::new(), ..spec }).await?;
+    let spec = WriteSpec { tables: Vec::new(), owner: format!("{RESYNCS}{}", owner()), ..spec };
+    let mut sink = to.connector.open_sink(&spec).await?;
     let lease = sink.lease().clone();
-    let place = match lease.position.as_ref().map(Place::parse) {
+    let mut place = match lease.position.as_ref().map(Place::parse) {
         // Where nothing was loaded yet there is nothing to load again.
         None => return Ok(()),
         _ if all => Place::forgotten(tables.iter().cloned()),
@@ -68,6 +71,15 @@ async fn mark(to: &Endpoint, spec: WriteSpec, tables: &[TableName], all: bool) -
             place
         }
     };
+    let side = WriteSpec { lane: spec.lane.side(), ..spec };
+    let there = to.connector.check().await?.lanes.iter().any(|l| l.lane == side.lane);
+    let its = if there { Some(to.connector.open_sink(&side).await?.lease().clone()) } else { None };
     sink.begin(lease.epoch).await?;
+    if let Some(its) = its {
+        if let Some(loaded) = &its.position {
+            place.forget_those_of(&Place::parse(loaded)?);
+        }
+        sink.retire(&side.lane, its.epoch).await?;
+    }
     sink.commit(&place.position()?).await
 }

@@ -67,6 +67,7 @@ pub async fn status(context: &Context, args: StatusArgs) -> Result<Outcome> {
         }
         for lane in &report.lanes {
             let at = lane.position.as_ref().map_or("nothing committed yet".to_owned(), how_far);
+            let at = if lane.lane.is_side() { format!("loads tables beside the lane, {at}") } else { at };
             out.line(format!(
                 "{}: lane {}: {at}; epoch {}, last by {}, {}",
                 endpoint.name, lane.lane.0, lane.epoch.0, lane.owner, lane.changed_at

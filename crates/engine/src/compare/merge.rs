@@ -47,7 +47,7 @@ impl<'s> Rows<'s> {
                     self.rows += self.batch.as_ref().map_or(0, |b| b.rows() as u64);
                     self.check_order().map_err(|e| e.at("connection", self.name))?;
                 }
-                Read::Idle | Read::Loaded => {}
+                Read::Idle | Read::Apart(_) | Read::Loaded => {}
                 Read::End => return Err(Error::new(ErrorKind::Bug, "a source ended in the middle of a table")),
             }
         }

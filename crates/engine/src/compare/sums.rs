@@ -120,7 +120,7 @@ async fn table_sum(
                     return Ok(sum);
                 }
             }
-            Read::Idle | Read::Loaded => {}
+            Read::Idle | Read::Apart(_) | Read::Loaded => {}
             Read::End => return Err(Error::new(ErrorKind::Bug, "a source ended in the middle of a table")),
         }
     }

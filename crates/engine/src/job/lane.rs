@@ -10,15 +10,16 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::park::Parking;
-use super::prepare::PreparedLane;
+use super::prepare::{PreparedLane, RESYNCS};
 use super::report::{JobReport, LaneProgress, LaneReport, Progress};
 use super::run::run;
+use super::side::{Begins, Side};
 use super::step::{Step, reached};
 use super::steps::Steps;
 use super::{Job, Prepared, Until};
 use crate::capture::follow::Place;
 use crate::capture::{parked, snapshot};
-use crate::connector::{FinishReport, ReadSpec};
+use crate::connector::{Apart, FinishReport, ReadSpec, Sink};
 
 /// How often a lane is opened again without having committed anything in between.
 const REOPENINGS_MAX: u32 = 6;
@@ -28,6 +29,9 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 
 /// Longest wait before a lane that follows opens again: its sink may be away for hours (F68).
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// How long a lane waits that `resync` has taken over.
+const RESYNC_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a lane that follows may take to end its unit when it is asked to stop.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(4);
@@ -90,45 +94,145 @@ pub async fn run_lanes(
     JobReport { notices: prepared.notices, lanes: lanes.collect(), stopped: asked }
 }
 
-type Shared = (Job, Steps);
+/// What all lanes of a job have in common.
+pub(super) type Shared = (Job, Steps);
 
 async fn run_lane(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     mut lane: PreparedLane,
     progress: &LaneProgress,
     mut stop: watch::Receiver<bool>,
 ) -> Result<FinishReport> {
-    let mut failed_in_a_row = 0;
+    let mut tries = Tries::default();
     let mut parking = Parking::new(lane.spec.lane.clone(), shared.0.parks, &lane.spec.tables);
+    let mut side = Side::new(shared, &lane, progress, &stop);
     loop {
-        let committed = progress.units_committed();
-        let error = match attempt(shared, &mut lane, &mut parking, progress, &stop).await {
-            Ok(finished) => {
+        let error = match run_once(shared, &mut lane, &mut parking, progress, &mut side, &mut stop).await {
+            Ok(Once::Done(finished)) => {
                 progress.finished();
-                return Ok(finished);
+                return Ok(side.told(finished));
             }
-            Err(e) => e,
+            Ok(Once::Again) => continue,
+            Ok(Once::Failed(error)) => return Err(error),
+            Err(error) => error,
         };
-        if progress.units_committed() > committed {
-            failed_in_a_row = 0;
+        if error.kind() == ErrorKind::Fenced && is_resynced(&lane).await {
+            tracing::info!("lane opens again to load tables again");
+            side.forget();
+            // Whoever says `resync` must have its say first.
+            tokio::time::sleep(RESYNC_WAIT).await;
+        } else {
+            tries.again(error, &shared.0, &mut parking, progress, &mut stop).await?;
+        }
+    }
+}
+
+/// How one opening of a lane has ended.
+enum Once {
+    /// The source has ended, or somebody has asked for the end.
+    Done(FinishReport),
+    /// The lane is to be opened again, with what its side lane has loaded.
+    Again,
+    /// The side lane has failed and will not try again.
+    Failed(Error),
+}
+
+/// Opens the lane and runs it, and beside it the side lane that it asks for, which may outlive it.
+async fn run_once(
+    shared: &Shared,
+    lane: &mut PreparedLane,
+    parking: &mut Parking,
+    progress: &LaneProgress,
+    side: &mut Side,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<Once> {
+    let (end, ends) = watch::channel(false);
+    let (apart, mut asked) = watch::channel(Apart::default());
+    let ended = {
+        let own = attempt(shared, lane, parking, progress, None, (&ends, &apart));
+        tokio::pin!(own);
+        loop {
+            tokio::select! {
+                ended = &mut own => break ended?,
+                Ok(()) = asked.changed() => side.begin(asked.borrow_and_update().clone()),
+                () = side.ended() => { end.send_replace(true); }
+                Ok(_) = stop.wait_for(|stop| *stop), if !*end.borrow() => { end.send_replace(true); }
+            }
+        }
+    };
+    let stopped = *stop.borrow();
+    // A source that ends may have said all of it in one breath.
+    if asked.has_changed().unwrap_or(false) && !stopped {
+        side.begin(asked.borrow_and_update().clone());
+    }
+    if side.is_running() {
+        side.ended().await;
+    }
+    match side.outcome.take() {
+        Some(Err(e)) if e.kind() != ErrorKind::Fenced => Ok(Once::Failed(e)),
+        // What it has loaded is adopted at the next start.
+        Some(_) if *stop.borrow() => Ok(Once::Done(ended.finished)),
+        Some(outcome) => {
+            side.join(ended, outcome.is_ok()).await?;
+            Ok(Once::Again)
+        }
+        None => Ok(Once::Done(ended.finished)),
+    }
+}
+
+/// Whether it is `resync` that has taken the lane over; then whoever ran it goes on.
+async fn is_resynced(lane: &PreparedLane) -> bool {
+    for _ in 0..REOPENINGS_MAX {
+        match lane.to.connector.check().await {
+            Ok(report) => {
+                return report.lanes.iter().any(|l| l.lane == lane.spec.lane && l.owner.starts_with(RESYNCS));
+            }
+            Err(e) if e.retry() == Retry::Never => return false,
+            // An error that passes says nothing of who has the lane.
+            Err(_) => tokio::time::sleep(BACKOFF_FIRST).await,
+        }
+    }
+    false
+}
+
+/// How often a lane has failed.
+#[derive(Default)]
+pub(super) struct Tries {
+    failed_in_a_row: u32,
+    committed: u64,
+}
+
+impl Tries {
+    /// Waits until the lane should be opened again after this error, or gives it back.
+    pub(super) async fn again(
+        &mut self,
+        error: Error,
+        job: &Job,
+        parking: &mut Parking,
+        progress: &LaneProgress,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<()> {
+        let committed = progress.units_committed();
+        if committed > std::mem::replace(&mut self.committed, committed) {
+            self.failed_in_a_row = 0;
         }
         // The next attempt sets aside what this one was refused.
         if parking.learns(&error) {
             tracing::info!(error = %error, "lane opens again to set a change aside");
-            continue;
+            return Ok(());
         }
-        failed_in_a_row += 1;
-        let patient = shared.0.follow == Some(Until::Stopped);
-        if error.retry() == Retry::Never || failed_in_a_row > REOPENINGS_MAX && !patient {
+        self.failed_in_a_row += 1;
+        let patient = job.follow == Some(Until::Stopped);
+        if error.retry() == Retry::Never || self.failed_in_a_row > REOPENINGS_MAX && !patient {
             return Err(error);
         }
-        let wait = (BACKOFF_FIRST * 2u32.pow(failed_in_a_row.min(10) - 1)).min(BACKOFF_MAX);
+        let wait = (BACKOFF_FIRST * 2u32.pow(self.failed_in_a_row.min(10) - 1)).min(BACKOFF_MAX);
         tracing::warn!(error = %error, wait_ms = wait.as_millis(), "lane opens again");
         progress.waiting(&error);
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(wait) => Ok(()),
             // Nothing of it is open.
-            _ = stop.wait_for(|stop| *stop), if shared.0.follow.is_some() => return Err(error),
+            _ = stop.wait_for(|stop| *stop), if job.follow.is_some() => Err(error),
         }
     }
 }
@@ -155,23 +259,38 @@ fn done(position: Option<&Position>, read: &ReadSpec) -> Result<Vec<bool>> {
         return Ok((0..read.tables.len()).map(|i| i < done).collect());
     };
     let place = Place::parse(position)?;
-    Ok(read.tables.iter().map(|t| place.tables.contains_key(&t.name.to_string())).collect())
+    Ok(read.tables.iter().map(|t| place.has(&t.name)).collect())
 }
 
-async fn attempt(
+/// How an attempt has ended that went well.
+pub(super) struct Ended {
+    pub finished: FinishReport,
+    /// Still open, with the lane's lease.
+    pub sink: Box<dyn Sink>,
+    /// What the sink has committed last.
+    pub position: Option<Position>,
+}
+
+/// Opens both ends and runs until the source ends, or until `stop` says so; `apart` is told what a side lane should load. A
+/// side lane begins where `begins` says.
+pub(super) async fn attempt(
     shared: &Shared,
     lane: &mut PreparedLane,
     parking: &mut Parking,
     progress: &LaneProgress,
-    stop: &watch::Receiver<bool>,
-) -> Result<FinishReport> {
+    begins: Option<&Begins>,
+    (stop, apart): (&watch::Receiver<bool>, &watch::Sender<Apart>),
+) -> Result<Ended> {
     let (job, steps) = shared;
     // The sink comes first: its own position decides where the source starts (I2).
     let mut sink = lane.to.connector.open_sink(&lane.spec).await?;
     // A restart was asked for once, not at every opening; it has happened only now.
     lane.spec.restart = false;
     reached(Step::LaneTaken);
-    let position = sink.lease().position.clone();
+    let mut position = sink.lease().position.clone();
+    if let Some(begins) = begins {
+        position = Some(begins.after(position.as_ref())?);
+    }
     let done = done(position.as_ref(), &lane.read)?;
     still_there(lane, &done).await?;
     // After the lane was taken: nobody else parks for it now.
@@ -179,10 +298,11 @@ async fn attempt(
         parking.look(&*lane.to.connector).await?;
     }
     progress.opened(&done, parking.in_all());
-    let mut source = job.from.connector.open_source(position, &lane.read).await?;
+    let mut source = job.from.connector.open_source(position.clone(), &lane.read).await?;
     reached(Step::SourceOpened);
-    let mut finished = run(&mut *source, &mut *sink, (steps, parking), job.budget, progress, stop).await?;
+    let ran = run(&mut *source, &mut *sink, (steps, parking), job.budget, progress, (stop, apart)).await?;
+    let (mut finished, committed) = ran;
     // Not one of the user's tables.
     finished.rows_held.retain(|(table, _)| table != parked::NAME);
-    Ok(finished)
+    Ok(Ended { finished, sink, position: committed.or(position) })
 }

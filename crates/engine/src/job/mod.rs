@@ -3,6 +3,7 @@
 //! - [`prepare`] looks at both ends, maps tables, and refuses before any row moves.
 //! - [`run`] is the loop, and the only place that knows the order of effects.
 //! - [`lane`] opens both ends and opens them again after errors that may pass.
+//! - [`side`] loads tables beside a lane that follows the others.
 //! - [`park`] sets changes aside that the sink refuses.
 //! - [`report`] is what the terminal, `--json` and logs read.
 
@@ -11,6 +12,7 @@ pub mod park;
 pub mod prepare;
 pub mod report;
 pub mod run;
+mod side;
 pub mod step;
 pub mod steps;
 

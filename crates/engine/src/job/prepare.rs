@@ -30,7 +30,7 @@ pub struct Prepared {
 }
 
 /// One sink of a prepared job.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PreparedLane {
     /// The sink.
     pub to: Endpoint,
@@ -73,14 +73,16 @@ pub async fn prepare(job: &Job) -> Result<Prepared> {
         tables: capture,
         rules: mappings.iter().zip(&rules).map(|(m, r)| fnv(&written_down(m, r))).collect(),
         lane: lane_id.clone(),
+        side: None,
         ends: until == Until::CaughtUp,
     });
     let mut lanes: Vec<PreparedLane> = Vec::new();
     for to in &job.to {
         let lane = prepare_lane(job, to, &lane_id, &description.identity, &mappings).await?;
         // One slow sink must not lose what a quick one has confirmed (F23).
-        let towards = |follow: &Follow| Follow { lane: lane_id.towards(&to.name), ..follow.clone() };
-        let follow = follow.as_ref().map(towards);
+        let own = lane_id.towards(&to.name);
+        let side = to.connector.capabilities().side_by_side.then(|| own.side());
+        let follow = follow.as_ref().map(|follow| Follow { lane: own, side, ..follow.clone() });
         let lane = PreparedLane { read: ReadSpec { follow, ..lane.read }, ..lane };
         if let Some(other) = lanes.iter().find(|other| other.plan.identity == lane.plan.identity) {
             return Err(Error::new(ErrorKind::Config, "two sinks are the same database")
@@ -158,6 +160,9 @@ fn native(job: &Job, to: &Endpoint, plan: &WritePlan, mappings: &[Arc<Mapping>])
     let undecoded = mappings.iter().filter(|m| m.is_verbatim() && plan.native.contains(&m.write.name));
     undecoded.map(|m| m.read.name.clone()).collect()
 }
+
+/// What an owner's name begins with where `resync` has taken a lane: whoever ran it takes it again and goes on.
+pub const RESYNCS: &str = "resync by ";
 
 /// Host and process, for whoever is fenced.
 #[must_use]

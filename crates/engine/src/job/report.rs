@@ -1,5 +1,6 @@
 //! What a job did and is doing: one account that terminal, `--json` and logs read.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -66,6 +67,8 @@ struct LaneState {
     parked: u64,
     /// Set when the tables are loaded.
     changes: Option<ChangesProgress>,
+    /// The account of the side lane, while it runs.
+    side: Option<LaneProgress>,
 }
 
 /// What a lane that follows has done since its tables are loaded.
@@ -131,6 +134,13 @@ impl TableProgress {
     }
 }
 
+/// Puts another account of one of the tables in its place.
+fn replace(tables: &mut [TableProgress], table: TableProgress) {
+    if let Some(own) = tables.iter_mut().find(|t| t.sink == table.sink) {
+        *own = table;
+    }
+}
+
 fn as_text<S: serde::Serializer>(name: &TableName, to: S) -> std::result::Result<S::Ok, S::Error> {
     to.collect_str(name)
 }
@@ -146,20 +156,51 @@ impl LaneProgress {
         &self.name
     }
 
-    /// The tables as they stand now.
+    /// The tables as they stand now, those of the side lane too.
     #[must_use]
     pub fn tables(&self) -> Vec<TableProgress> {
-        let mut tables = self.with(|s| s.tables.clone());
+        let (mut tables, side) = self.with(|s| (s.tables.clone(), s.side.clone()));
         for table in tables.iter_mut().filter(|t| t.state == TableState::Running) {
             table.took = table.began.map(|b| b.elapsed()).unwrap_or_default();
         }
+        side.iter().flat_map(Self::tables).for_each(|table| replace(&mut tables, table));
         tables
     }
 
-    /// Why the lane waits, if it does.
+    /// Why the lane waits, or its side lane, if one does.
     #[must_use]
     pub fn waits_for(&self) -> Option<String> {
-        self.with(|s| s.waiting.clone())
+        let (waiting, side) = self.with(|s| (s.waiting.clone(), s.side.clone()));
+        waiting.or_else(|| side.and_then(|side| side.waits_for()))
+    }
+
+    /// The account of a side lane that loads these tables, shown as part of this one until it is joined.
+    pub(super) fn side(&self, tables: &BTreeSet<TableName>) -> Self {
+        self.joined();
+        let mut own = self.with(|s| s.tables.clone());
+        own.retain(|t| tables.contains(&t.source));
+        own.iter_mut().for_each(|t| t.state = TableState::Waiting);
+        let state = LaneState { tables: own, ..LaneState::default() };
+        let side = Self { name: self.name.clone(), state: Arc::new(Mutex::new(state)) };
+        self.with(|s| s.side = Some(side.clone()));
+        side
+    }
+
+    /// The side lane has ended: what it did is this lane's.
+    pub(super) fn joined(&self) {
+        let Some(side) = self.with(|s| s.side.take()) else { return };
+        let tables = side.tables();
+        let (units, missing, carried) = side.with(|s| (s.units_committed, s.deletes_missing, s.changes));
+        self.with(|s| {
+            tables.into_iter().for_each(|table| replace(&mut s.tables, table));
+            s.units_committed += units;
+            s.deletes_missing += missing;
+            if let (Some(changes), Some(carried)) = (&mut s.changes, carried) {
+                changes.changes += carried.changes;
+                changes.units += carried.units;
+                changes.parked += carried.parked;
+            }
+        });
     }
 
     pub(super) fn units_committed(&self) -> u64 {

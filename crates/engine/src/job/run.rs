@@ -4,16 +4,17 @@
 //! `begin`, `write`, `commit` or `confirm` for a lane. A snapshot is a source that ends; one that follows says when its tables are
 //! loaded, and may never end.
 
-use syncline_model::{ChangeBatch, Error, ErrorKind, Result};
+use syncline_model::{ChangeBatch, Error, ErrorKind, Position, Result};
 use tokio::sync::watch;
 
 use super::park::Parking;
 use super::report::LaneProgress;
 use super::step::{Step, reached};
 use super::steps::Steps;
-use crate::connector::{Budget, FinishReport, Read, Sink, Source};
+use crate::connector::{Apart, Budget, FinishReport, Read, Sink, Source};
 
-/// Carries one lane until its source ends, or until `stop` says so between two units.
+/// Carries one lane until its source ends, or until `stop` says so between two units. `apart` is told which tables the source
+/// leaves to a side lane. Gives the position that was committed last, if any was.
 ///
 /// While the sink writes a batch, the source already reads the next one: at most two batches are in this function's
 /// hands, besides those that the source itself keeps ahead (I13).
@@ -26,35 +27,35 @@ pub async fn run(
     (steps, parking): (&Steps, &mut Parking),
     budget: Budget,
     progress: &LaneProgress,
-    stop: &watch::Receiver<bool>,
-) -> Result<FinishReport> {
+    (stop, apart): (&watch::Receiver<bool>, &watch::Sender<Apart>),
+) -> Result<(FinishReport, Option<Position>)> {
     let epoch = sink.lease().epoch;
     tracing::info!(sink = progress.name(), epoch = epoch.0, "lane runs");
     let mut next = source.read(budget).await;
     let mut in_unit = false;
-    let mut finished = None;
+    let (mut finished, mut committed) = (None, None);
     loop {
         if !in_unit && *stop.borrow() {
-            return Ok(finished.unwrap_or_default());
+            return Ok((finished.unwrap_or_default(), committed));
         }
         let batch = match next? {
-            Read::Batch(batch) => parking.divert(steps.apply(batch)?, finished.is_none())?,
-            Read::Idle => {
-                next = source.read(budget).await;
-                continue;
+            Read::Batch(batch) => Some(parking.divert(steps.apply(batch)?, finished.is_none())?),
+            Read::Idle => None,
+            Read::Apart(tables) => {
+                apart.send_replace(tables);
+                None
             }
             Read::Loaded => {
-                finished = Some(sink.finish().await?);
-                progress.loaded();
-                reached(Step::Loaded);
-                next = source.read(budget).await;
-                continue;
+                finished = Some(loaded(sink, progress).await?);
+                None
             }
             // Rows are missing; to finish now would call the copy complete (I10).
-            Read::End if in_unit => {
-                return Err(Error::new(ErrorKind::Bug, "the source ended in the middle of a unit"));
-            }
+            Read::End if in_unit => return Err(Error::new(ErrorKind::Bug, CUT_OFF)),
             Read::End => break,
+        };
+        let Some(batch) = batch else {
+            next = source.read(budget).await;
+            continue;
         };
         in_unit = batch.ends.is_none();
         reached(Step::BatchRead);
@@ -75,6 +76,7 @@ pub async fn run(
         progress.written(&batch, written?);
         reached(Step::BatchWritten);
         commit(source, sink, &batch, parking, progress).await?;
+        committed = batch.ends.or(committed);
         next = match ahead {
             Some(ahead) => ahead,
             None => source.read(budget).await,
@@ -86,6 +88,16 @@ pub async fn run(
     };
     tracing::info!(sink = progress.name(), "lane has ended");
     reached(Step::Finished);
+    Ok((finished, committed))
+}
+
+const CUT_OFF: &str = "the source ended in the middle of a unit";
+
+/// Lets the sink build what waited for all tables; what follows are changes.
+async fn loaded(sink: &mut dyn Sink, progress: &LaneProgress) -> Result<FinishReport> {
+    let finished = sink.finish().await?;
+    progress.loaded();
+    reached(Step::Loaded);
     Ok(finished)
 }
 

@@ -22,13 +22,17 @@ pub enum Step {
     Confirmed,
     /// Every table is loaded and the sink has built what waited for that; changes follow.
     Loaded,
+    /// The side lane has loaded its tables and nearly caught up.
+    CaughtUp,
+    /// The side lane's tables are the lane's own, durably; its row at the sink is gone.
+    Adopted,
     /// The source has ended and the sink has put away the lane's trace.
     Finished,
 }
 
 impl Step {
     /// Every step, in the order of a lane's first unit.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::LaneTaken,
         Self::SourceOpened,
         Self::BatchRead,
@@ -37,6 +41,8 @@ impl Step {
         Self::UnitCommitted,
         Self::Confirmed,
         Self::Loaded,
+        Self::CaughtUp,
+        Self::Adopted,
         Self::Finished,
     ];
 
@@ -52,13 +58,15 @@ impl Step {
             Self::UnitCommitted => "unit_committed",
             Self::Confirmed => "confirmed",
             Self::Loaded => "loaded",
+            Self::CaughtUp => "caught_up",
+            Self::Adopted => "adopted",
             Self::Finished => "finished",
         }
     }
 }
 
-/// `SYNCLINE_PAUSE_AT=step:n` stops the process for ever at the n-th time of that step, so that a test can kill it
-/// (F01) or let another process overtake it (F09). It says so on standard error first.
+/// `SYNCLINE_PAUSE_AT=step:n` stops the lane for ever that comes to that step the n-th time, so that a test can kill the
+/// process (F01) or let another one overtake it (F09). It says so on standard error first. Other lanes go on.
 static PAUSE_AT: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
     let wanted = std::env::var("SYNCLINE_PAUSE_AT").ok()?;
     let (name, times) = wanted.split_once(':')?;
@@ -78,8 +86,10 @@ pub fn reached(step: Step) {
         {
             eprintln!("paused at {name}:{times}");
         }
-        loop {
-            std::thread::park();
-        }
+        tokio::task::block_in_place(|| {
+            loop {
+                std::thread::park();
+            }
+        })
     }
 }

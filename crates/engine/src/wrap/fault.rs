@@ -8,8 +8,8 @@ use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
 
 use crate::connector::{
-    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Parked, ParkedQuery, Read,
-    ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
+    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, LaneId, Lease, Parked,
+    ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
 
 /// How a call fails.
@@ -204,6 +204,10 @@ impl Sink for FaultySink {
 
     async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
         struck!(self.faults, "write", self.inner.write(batch))
+    }
+
+    async fn retire(&mut self, lane: &LaneId, epoch: Epoch) -> Result<()> {
+        struck!(self.faults, "retire", self.inner.retire(lane, epoch))
     }
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {

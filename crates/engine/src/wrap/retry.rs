@@ -171,6 +171,10 @@ impl Sink for RetrySink {
         self.inner.write(batch).await
     }
 
+    async fn retire(&mut self, lane: &LaneId, epoch: Epoch) -> Result<()> {
+        self.inner.retire(lane, epoch).await
+    }
+
     async fn commit(&mut self, upto: &Position) -> Result<()> {
         self.inner.commit(upto).await
     }

@@ -154,6 +154,10 @@ impl Sink for TraceSink {
         Ok(report)
     }
 
+    async fn retire(&mut self, lane: &LaneId, epoch: Epoch) -> Result<()> {
+        span!("retire", self.name, self.inner.retire(lane, epoch))
+    }
+
     async fn commit(&mut self, upto: &Position) -> Result<()> {
         span!("commit", self.name, self.inner.commit(upto))
     }

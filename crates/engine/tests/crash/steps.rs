@@ -22,7 +22,8 @@ fn kill_at_each(step: Step, mode: &str) -> u32 {
             // What is committed is durable: as many tables are new as units were committed (I2).
             Step::UnitCommitted | Step::Confirmed => assert!(new >= times as usize, "{what}: {new} tables are new"),
             Step::Finished => assert_eq!(new, TABLES, "{what}"),
-            Step::BatchRead | Step::UnitBegun | Step::BatchWritten | Step::Loaded => {}
+            Step::BatchRead | Step::UnitBegun | Step::BatchWritten => {}
+            Step::Loaded | Step::CaughtUp | Step::Adopted => unreachable!("{what}"),
         }
         ends_well(&folder, &what);
     }
@@ -32,9 +33,10 @@ fn kill_at_each(step: Step, mode: &str) -> u32 {
 /// Every step is reached at least so often, so that none of these tests kills nothing.
 fn every_step(mode: &str) {
     // A copy's source ends; it never says that changes follow.
-    for step in Step::ALL.into_iter().filter(|step| *step != Step::Loaded) {
+    let of_copies = |step: &Step| !matches!(step, Step::Loaded | Step::CaughtUp | Step::Adopted);
+    for step in Step::ALL.into_iter().filter(of_copies) {
         let least = match step {
-            Step::LaneTaken | Step::SourceOpened | Step::Finished | Step::Loaded => 1,
+            Step::LaneTaken | Step::SourceOpened | Step::Finished | Step::Loaded | Step::CaughtUp | Step::Adopted => 1,
             Step::UnitBegun | Step::UnitCommitted | Step::Confirmed => TABLES,
             // Three tables take several batches each.
             Step::BatchRead | Step::BatchWritten => TABLES + 3,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use syncline::connector::WriteSpec;
+use syncline::connector::{LaneId, WriteSpec};
 use syncline_model::{Epoch, ErrorKind, TableSchema};
 
 use crate::support::batches::{at, changes, crowd, insert, people, row, snapshot, unit};
@@ -19,6 +19,8 @@ on_every_place! {
     another_lane_is_not_fenced
     a_fenced_finish_leaves_the_winner_alone
     a_lane_that_was_put_away_and_taken_anew_still_fences
+    a_lane_is_retired_with_the_unit
+    who_was_taken_over_is_not_retired
 }
 
 fn schema() -> Arc<TableSchema> {
@@ -138,4 +140,51 @@ async fn a_lane_that_was_put_away_and_taken_anew_still_fences(place: &dyn Place)
     let _third = connector.open_sink(&once).await.unwrap();
     let epoch = sleeper.lease().epoch;
     assert_eq!(sleeper.begin(epoch).await.unwrap_err().kind(), ErrorKind::Fenced);
+}
+
+/// Two lanes with a committed unit each; the second retires the first.
+async fn two_lanes(place: &dyn Place) -> [Box<dyn syncline::connector::Sink>; 2] {
+    let schema = schema();
+    let connector = place.connector();
+    let mut first = connector.open_sink(&write_spec("lane+load", &[&schema])).await.unwrap();
+    applied(&mut *first, &unit(vec![snapshot(&schema, &crowd(2))], "its")).await.unwrap();
+    let mut second = connector.open_sink(&write_spec("lane", &[&schema])).await.unwrap();
+    applied(&mut *second, &unit(Vec::new(), "old")).await.unwrap();
+    [first, second]
+}
+
+async fn a_lane_is_retired_with_the_unit(place: &dyn Place) {
+    let [mut first, mut second] = two_lanes(place).await;
+    let connector = place.connector();
+    let (side, epoch) = (LaneId("lane+load".into()), first.lease().epoch);
+    // Taken back, nothing has happened.
+    second.begin(second.lease().epoch).await.unwrap();
+    second.retire(&side, epoch).await.unwrap();
+    second.begin(second.lease().epoch).await.unwrap();
+    second.commit(&at("same")).await.unwrap();
+    assert_eq!(position(&connector, "lane+load").await, Some(at("its")));
+    second.begin(second.lease().epoch).await.unwrap();
+    second.retire(&side, epoch).await.unwrap();
+    second.commit(&at("new")).await.unwrap();
+    assert_eq!(
+        (lane(&connector, "lane+load").await.is_none(), position(&connector, "lane").await),
+        (true, Some(at("new")))
+    );
+    // Whoever ran it learns it.
+    assert_eq!(first.begin(epoch).await.unwrap_err().kind(), ErrorKind::Fenced);
+}
+
+async fn who_was_taken_over_is_not_retired(place: &dyn Place) {
+    let [first, mut second] = two_lanes(place).await;
+    let connector = place.connector();
+    let rival = connector.open_sink(&write_spec("lane+load", &[&schema()])).await.unwrap();
+    second.begin(second.lease().epoch).await.unwrap();
+    let retired = second.retire(&LaneId("lane+load".into()), first.lease().epoch).await;
+    let fenced = match retired {
+        Ok(()) => second.commit(&at("new")).await,
+        refused => refused,
+    };
+    assert_eq!(fenced.unwrap_err().kind(), ErrorKind::Fenced);
+    assert_eq!(lane(&connector, "lane+load").await.unwrap().epoch, rival.lease().epoch);
+    assert_eq!(position(&connector, "lane").await, Some(at("old")));
 }

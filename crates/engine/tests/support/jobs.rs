@@ -33,7 +33,7 @@ pub async fn drained(source: &mut dyn Source, budget: Budget) -> Result<Vec<Chan
     loop {
         match source.read(budget).await? {
             Read::Batch(batch) => batches.push(batch),
-            Read::Idle | Read::Loaded => {}
+            Read::Idle | Read::Apart(_) | Read::Loaded => {}
             Read::End => return Ok(batches),
         }
     }

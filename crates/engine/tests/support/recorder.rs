@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use syncline::connector::{
-    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Parked, ParkedQuery, Read,
-    ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
+    Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, LaneId, Lease, Parked,
+    ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
 use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
@@ -135,6 +135,7 @@ impl Source for RecordedSource {
         let what = match &read {
             Read::Batch(batch) => shown(batch),
             Read::Idle => "nothing yet".into(),
+            Read::Apart(apart) => format!("{} apart", apart.tables.len()),
             Read::Loaded => "all is loaded".into(),
             Read::End => "the end".into(),
         };
@@ -167,6 +168,11 @@ impl Sink for RecordedSink {
     async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
         self.notes.call("write", shown(batch))?;
         self.inner.write(batch).await
+    }
+
+    async fn retire(&mut self, lane: &LaneId, epoch: Epoch) -> Result<()> {
+        self.notes.call("retire", &lane.0)?;
+        self.inner.retire(lane, epoch).await
     }
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncline::connector::{
-    Capabilities, Capture, CheckReport, Connector, Description, FinishReport, Lease, Parked, ParkedQuery, ReadSpec,
-    Sink, Source, WritePlan, WriteReport, WriteSpec,
+    Capabilities, Capture, CheckReport, Connector, Description, FinishReport, LaneId, Lease, Parked, ParkedQuery,
+    ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
 use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Position, Result};
@@ -82,6 +82,12 @@ impl Sink for WatchedSink {
 
     async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
         let outcome = self.inner.write(batch).await;
+        (self.look)();
+        outcome
+    }
+
+    async fn retire(&mut self, lane: &LaneId, epoch: Epoch) -> Result<()> {
+        let outcome = self.inner.retire(lane, epoch).await;
         (self.look)();
         outcome
     }

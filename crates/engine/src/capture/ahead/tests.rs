@@ -15,6 +15,7 @@ async fn kind(snapshot: &mut Ahead) -> Result<&'static str, ErrorKind> {
     match snapshot.read(Budget::default()).await {
         Ok(Read::Batch(_)) => Ok("batch"),
         Ok(Read::Idle) => Ok("idle"),
+        Ok(Read::Apart(_)) => Ok("apart"),
         Ok(Read::Loaded) => Ok("loaded"),
         Ok(Read::End) => Ok("end"),
         Err(e) => Err(e.kind()),

@@ -12,7 +12,7 @@ use crate::connector::{Budget, Follow, LaneId, Read, ReadOrder, ReadSpec, Source
 
 fn place() -> Place {
     let tables = [("t".to_owned(), Loaded { log: 3, at: 17, rules: 5 })].into();
-    Place { capture: "c".into(), tick: Tick { number: 18, token: "x".into() }, tables }
+    Place { capture: "c".into(), tick: Tick { number: 18, token: "x".into() }, tables, whole: false }
 }
 
 /// Stored at sinks: what is written today must be read for ever.
@@ -24,6 +24,10 @@ fn a_position_is_written_like_this() {
         ("follow/1", r#"{"capture":"c","tick":{"number":18,"token":"x"},"tables":{"t":{"log":3,"at":17,"rules":5}}}"#)
     );
     assert_eq!(Place::parse(&position).unwrap(), place());
+    let whole = Place { whole: true, ..place() };
+    let position = whole.position().unwrap();
+    assert!(position.at.ends_with(r#""rules":5}},"whole":true}"#), "{}", position.at);
+    assert_eq!(Place::parse(&position).unwrap(), whole);
 }
 
 #[test]
@@ -118,6 +122,14 @@ impl Captured for Busy {
         Ok(())
     }
 
+    async fn release(&mut self, _lane: &LaneId) -> Result<()> {
+        Ok(())
+    }
+
+    async fn ticks_beside_a_snapshot(&mut self) -> Result<bool> {
+        Ok(true)
+    }
+
     async fn wait(&mut self, _wait_max: Duration) -> Result<bool> {
         Ok(true)
     }
@@ -134,7 +146,7 @@ async fn tables_that_are_loaded_at_two_moments_meet() {
         let tables = vec![table("t"), table("u")];
         let spec = ReadSpec { tables, order: ReadOrder::Fastest, native: Default::default(), follow: None };
         let lane = LaneId("lane".into());
-        let follow = Follow { tables: Vec::new(), rules: vec![5, 5], lane, ends };
+        let follow = Follow { tables: Vec::new(), rules: vec![5, 5], lane, ends, side: None };
         let mut follower = Follower::open(busy, Some(place.position().unwrap()), spec, &follow).await.unwrap();
         let mut loaded = false;
         // Loaded, and then a unit.
@@ -153,4 +165,34 @@ async fn tables_that_are_loaded_at_two_moments_meet() {
             assert!(matches!(follower.read(Budget::default()).await, Ok(Read::End)));
         }
     }
+}
+
+fn at(tick: u64, tables: &[(&str, u64)]) -> Place {
+    let tables = tables.iter().map(|(name, at)| ((*name).to_owned(), Loaded { log: 3, at: *at, rules: 5 })).collect();
+    Place { capture: "c".into(), tick: Tick { number: tick, token: format!("of {tick}") }, tables, whole: false }
+}
+
+/// Of every table exactly what its lane had is at the sink: nothing of it is read twice, and nothing is left out.
+#[test]
+fn what_is_adopted_goes_on_where_it_is() {
+    let mut behind = at(20, &[("u", 17)]);
+    behind.adopt(&at(30, &[("t", 25)]));
+    assert_eq!(behind, at(20, &[("u", 20), ("t", 30)]));
+    let mut ahead = Place { whole: true, ..at(40, &[("u", 17), ("v", 44)]) };
+    ahead.adopt(&at(30, &[("t", 35)]));
+    assert_eq!(ahead, Place { whole: true, ..at(30, &[("u", 40), ("v", 44), ("t", 35)]) });
+}
+
+#[test]
+fn what_is_not_loaded_is_not_adopted() {
+    let mut place = at(20, &[("u", 17)]);
+    let mut side = at(10, &[("t", 10)]);
+    side.forget(&TableName::bare("again"));
+    place.forget(&TableName::bare("again"));
+    place.adopt(&Place { capture: "another".into(), ..side.clone() });
+    assert_eq!(place.tick.number, 20, "ticks of another capture say nothing");
+    assert!(!place.has(&TableName::bare("t")) && place.tables.contains_key("t"), "its rows are there, and unknown");
+    place.adopt(&side);
+    assert!(place.has(&TableName::bare("t")) && !place.has(&TableName::bare("again")));
+    assert_eq!(place.tick.number, 10);
 }

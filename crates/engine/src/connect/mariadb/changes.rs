@@ -217,6 +217,16 @@ impl Captured for Changes {
         kept
     }
 
+    async fn release(&mut self, lane: &LaneId) -> Result<()> {
+        let gone = self.session.run_with("DELETE FROM syncline_lane WHERE lane = ?", vec![bound(&lane.0)]).await?;
+        self.more_to_prune |= gone > 0;
+        Ok(())
+    }
+
+    async fn ticks_beside_a_snapshot(&mut self) -> Result<bool> {
+        Ok(true)
+    }
+
     async fn snapshot(&mut self, spec: &ReadSpec) -> Result<(Tick, Box<dyn Source>)> {
         let taken = match self.lock().await {
             Ok(()) => self.snapshot_at_tick(spec).await,

@@ -11,6 +11,7 @@ mod changes;
 mod config;
 mod ddl;
 mod errors;
+mod lanes;
 mod load;
 mod net;
 mod parked;
@@ -70,6 +71,7 @@ impl Connector for Mariadb {
             as_stored: false,
             native: None,
             transactional_ddl: false,
+            side_by_side: true,
         }
     }
 
@@ -77,7 +79,7 @@ impl Connector for Mariadb {
         let mut session = self.open().await?;
         let mut report = CheckReport { product: session.server.product(), ..CheckReport::default() };
         rights::findings(&mut session, &mut report.findings).await?;
-        report.lanes = sink::lanes(&mut session).await?;
+        report.lanes = lanes::lanes(&mut session).await?;
         session.end().await;
         Ok(report)
     }

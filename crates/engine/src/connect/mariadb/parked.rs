@@ -3,8 +3,8 @@
 use mysql_async::Row;
 use syncline_model::{ErrorKind, Result};
 
+use super::lanes::number;
 use super::session::{Session, bound, text, text_or_null};
-use super::sink::number;
 use crate::capture::parked;
 use crate::connector::{LaneId, Parked, ParkedQuery};
 

@@ -5,23 +5,18 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use mysql_async::{Row, Value};
+use mysql_async::Value;
 use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Op, Position, Result, TableName, TableSchema};
 
 use super::apply::TableSink;
 use super::config::Settings;
+use super::lanes::{self, NOW, number, remove_trace, take};
 use super::net::Net;
-use super::session::{Session, bound, text, text_or_null};
+use super::session::{Session, bound};
 use super::{catalog, ddl, name_of, quoted};
-use crate::capture::control::{created, fenced};
+use crate::capture::control::fenced;
 use crate::capture::snapshot;
-use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
-
-/// The moment in UTC, as other lanes' states show it.
-const NOW: &str = "CONCAT(REPLACE(UTC_TIMESTAMP(3), ' ', 'T'), 'Z')";
-
-/// How often a lane is taken again if another one, finishing, takes the control table away meanwhile.
-const TAKES_MAX: u32 = 5;
+use crate::connector::{FinishReport, LaneId, Lease, Sink, WriteReport, WriteSpec};
 
 /// An open sink.
 pub struct Writer {
@@ -71,70 +66,6 @@ impl Writer {
     }
 }
 
-async fn take(session: &mut Session, spec: &WriteSpec) -> Result<(Lease, BTreeSet<String>)> {
-    let mut takes = 0;
-    loop {
-        takes += 1;
-        session.run(ddl::CREATE_POSITION).await?;
-        match take_once(session, spec).await {
-            Err(e) if e.kind() == ErrorKind::NotFound && takes < TAKES_MAX => {}
-            other => return other,
-        }
-    }
-}
-
-async fn take_once(session: &mut Session, spec: &WriteSpec) -> Result<(Lease, BTreeSet<String>)> {
-    session.run("START TRANSACTION").await?;
-    // An epoch is never used twice, though a finished copy takes its row away: the first one is the time in µs, which
-    // outruns any counting up. Else who slept since would take a later copy's lease for its own (F09).
-    let sql = format!(
-        "INSERT INTO syncline_position (job, epoch, owner, changed_at) \
-         VALUES (?, CAST(UNIX_TIMESTAMP(UTC_TIMESTAMP(6)) * 1000000 AS UNSIGNED), ?, {NOW}) \
-         ON DUPLICATE KEY UPDATE epoch = epoch + 1, owner = VALUES(owner), changed_at = VALUES(changed_at)"
-    );
-    let job = bound(&spec.lane.0);
-    session.run_with(&sql, vec![job.clone(), bound(&spec.owner)]).await?;
-    if spec.restart {
-        let forget = "UPDATE syncline_position SET layout = NULL, position = NULL WHERE job = ?";
-        session.run_with(forget, vec![job.clone()]).await?;
-    }
-    let sql = "SELECT epoch, layout, position, created FROM syncline_position WHERE job = ?";
-    let rows = session.rows_with(sql, vec![job]).await?;
-    session.run("COMMIT").await?;
-    let row = rows.first().ok_or_else(fenced)?;
-    let created = created(text_or_null(row, 3).as_deref())?;
-    let lease = Lease { epoch: Epoch(number(row, 0)), position: position(row, 1) };
-    Ok((lease, created))
-}
-
-pub fn number(row: &Row, column: usize) -> u64 {
-    text(row, column).parse().unwrap_or(0)
-}
-
-fn position(row: &Row, first: usize) -> Option<Position> {
-    Some(Position { layout: text_or_null(row, first)?, at: text_or_null(row, first + 1)? })
-}
-
-/// The lanes that keep their position in this database.
-pub async fn lanes(session: &mut Session) -> Result<Vec<LaneState>> {
-    let sql = "SELECT job, epoch, owner, layout, position, changed_at FROM syncline_position ORDER BY job";
-    match session.rows(sql).await {
-        Ok(rows) => Ok(rows
-            .iter()
-            .map(|row| LaneState {
-                lane: LaneId(text(row, 0)),
-                epoch: Epoch(number(row, 1)),
-                owner: text(row, 2),
-                position: position(row, 3),
-                changed_at: text(row, 5),
-            })
-            .collect()),
-        // Who may not read it sees no lanes.
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::Denied) => Ok(Vec::new()),
-        Err(e) => Err(e),
-    }
-}
-
 #[async_trait]
 impl Sink for Writer {
     fn lease(&self) -> &Lease {
@@ -147,6 +78,10 @@ impl Sink for Writer {
 
     async fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
         self.state.write(batch).await
+    }
+
+    async fn retire(&mut self, lane: &LaneId, epoch: Epoch) -> Result<()> {
+        self.state.retire(lane, epoch).await
     }
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {
@@ -267,6 +202,20 @@ impl State {
             self.side = Some(side);
         }
         self.side.as_mut().ok_or_else(|| Error::new(ErrorKind::Bug, "the second connection is gone"))
+    }
+
+    async fn retire(&mut self, lane: &LaneId, epoch: Epoch) -> Result<()> {
+        if !self.in_unit {
+            return Err(Error::new(ErrorKind::Bug, "a lane was retired outside of a unit"));
+        }
+        self.created.extend(lanes::retire(&mut self.session, lane, epoch).await?);
+        if !self.created.is_empty() {
+            let list = serde_json::to_string(&self.created).unwrap_or_default();
+            let values = vec![bound(&list), bound(&self.spec.lane.0), Value::UInt(self.epoch.0)];
+            let sql = "UPDATE syncline_position SET created = ? WHERE job = ? AND epoch = ?";
+            self.session.run_with(sql, values).await?;
+        }
+        Ok(())
     }
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {
@@ -412,34 +361,6 @@ async fn put_away(settings: Settings, id: u32, names: Vec<TableName>, lane: Lane
     remove_trace(&mut session, &lane, epoch).await?;
     session.end().await;
     Ok(())
-}
-
-/// Takes the lane's row away, and the control table with the last one; false if the lane is no longer ours.
-async fn remove_trace(session: &mut Session, lane: &LaneId, epoch: Epoch) -> Result<bool> {
-    let sql = "DELETE FROM syncline_position WHERE job = ? AND epoch = ?";
-    let ours = match session.run_with(sql, vec![bound(&lane.0), Value::UInt(epoch.0)]).await {
-        Ok(rows) => rows == 1,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(e) => return Err(e),
-    };
-    // Under its lock nobody else can take a lane between the look and the end. Who holds the table longer than we wait
-    // puts it away later.
-    if session.run("LOCK TABLES syncline_position WRITE").await.is_ok() {
-        if let Ok(rows) = session.rows("SELECT 1 FROM syncline_position LIMIT 1").await
-            && rows.is_empty()
-        {
-            let _ = session.run("DROP TABLE syncline_position").await;
-        }
-        session.run("UNLOCK TABLES").await?;
-    }
-    // What is set aside is a person's to drop, and there is nobody left who could have set anything aside.
-    if let Err(e) = session.rows("SELECT 1 FROM syncline_position LIMIT 1").await
-        && e.kind() == ErrorKind::NotFound
-        && session.rows("SELECT 1 FROM syncline_parked LIMIT 1").await.is_ok_and(|rows| rows.is_empty())
-    {
-        let _ = session.run("DROP TABLE syncline_parked").await;
-    }
-    Ok(ours)
 }
 
 /// Changes of one table and one kind that follow one another.

@@ -158,6 +158,7 @@ impl Connector for Memory {
             as_stored: true,
             native: None,
             transactional_ddl: true,
+            side_by_side: false,
         }
     }
 

@@ -9,7 +9,7 @@ use syncline_model::{CellBuf, ChangeBatch, Epoch, Error, ErrorKind, Position, Re
 use tokio::sync::OwnedMutexGuard;
 
 use super::{Memory, State, Table};
-use crate::connector::{FinishReport, LaneState, Lease, Sink, WriteReport, WriteSpec};
+use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
 /// An open sink.
 pub struct Writer {
@@ -23,6 +23,7 @@ struct Unit {
     state: State,
     /// Whether the tables that the unit has come to were empty then.
     was_empty: BTreeMap<TableName, bool>,
+    retired: Option<(LaneId, Epoch)>,
     _only_one: OwnedMutexGuard<()>,
 }
 
@@ -71,7 +72,8 @@ impl Sink for Writer {
             return Err(Error::new(ErrorKind::Fenced, "another process has taken this lane over"));
         }
         self.fenced(&state)?;
-        self.unit = Some(Unit { state: (*state).clone(), was_empty: BTreeMap::new(), _only_one: only_one });
+        self.unit =
+            Some(Unit { state: (*state).clone(), was_empty: BTreeMap::new(), retired: None, _only_one: only_one });
         Ok(())
     }
 
@@ -101,6 +103,14 @@ impl Sink for Writer {
         Ok(report)
     }
 
+    async fn retire(&mut self, lane: &LaneId, epoch: Epoch) -> Result<()> {
+        let Some(unit) = &mut self.unit else {
+            return Err(Error::new(ErrorKind::Bug, "a lane was retired outside of a unit"));
+        };
+        unit.retired = Some((lane.clone(), epoch));
+        Ok(())
+    }
+
     async fn commit(&mut self, upto: &Position) -> Result<()> {
         let Some(mut unit) = self.unit.take() else {
             return Err(Error::new(ErrorKind::Bug, "a commit without an open unit"));
@@ -109,6 +119,11 @@ impl Sink for Writer {
         let now = self.memory.state();
         (unit.state.lanes, unit.state.last_epoch) = (now.lanes.clone(), now.last_epoch);
         self.fenced(&unit.state)?;
+        if let Some((lane, epoch)) = unit.retired
+            && unit.state.lanes.remove(&lane).is_none_or(|gone| gone.epoch != epoch)
+        {
+            return Err(Error::new(ErrorKind::Fenced, "another process has taken the other lane over"));
+        }
         if let Some(lane) = unit.state.lanes.get_mut(&self.spec.lane) {
             lane.position = Some(upto.clone());
         }

@@ -333,6 +333,17 @@ impl Captured for Changes {
         if first { self.settle().await } else { Ok(()) }
     }
 
+    async fn release(&mut self, lane: &LaneId) -> Result<()> {
+        let sql = format!("DELETE FROM {} WHERE lane = $1", self.home.of("syncline_lane"));
+        let gone = self.session.client.execute(&sql, &[&lane.0]).await;
+        self.more_to_prune |= gone.map_err(|e| failed(e, "cannot forget a lane"))? > 0;
+        Ok(())
+    }
+
+    async fn ticks_beside_a_snapshot(&mut self) -> Result<bool> {
+        Ok(true)
+    }
+
     async fn snapshot(&mut self, spec: &ReadSpec) -> Result<(Tick, Box<dyn Source>)> {
         let cannot = |e| failed(e, "cannot begin a snapshot");
         let session = self.postgres.session().await?;

@@ -93,6 +93,7 @@ impl Connector for Postgres {
             sink: true,
             native: Some(native::FORM),
             transactional_ddl: true,
+            side_by_side: true,
             ..Capabilities::default()
         }
     }

@@ -127,6 +127,10 @@ impl Sink for Writer {
         self.state.write(batch).await
     }
 
+    async fn retire(&mut self, lane: &LaneId, epoch: Epoch) -> Result<()> {
+        self.state.retire(lane, epoch).await
+    }
+
     async fn commit(&mut self, upto: &Position) -> Result<()> {
         self.state.commit(upto).await
     }
@@ -264,6 +268,19 @@ impl State {
             Error::new(ErrorKind::Bug, "a batch names a table that the sink was not opened for")
                 .at("table", name.to_string())
         })
+    }
+
+    async fn retire(&mut self, lane: &LaneId, epoch: Epoch) -> Result<()> {
+        if !self.in_unit {
+            return Err(Error::new(ErrorKind::Bug, "a lane was retired outside of a unit"));
+        }
+        self.settle(None).await?;
+        let sql = "DELETE FROM syncline_position WHERE job = $1 AND epoch = $2 RETURNING created";
+        let row = self.session.client.query_opt(sql, &[&lane.0, &number(epoch)]).await;
+        let row = row.map_err(|e| failed(e, "cannot take a lane away"))?.ok_or_else(fenced)?;
+        // Written down with the commit.
+        self.created.extend(created::<TableName>(row.get(0))?);
+        Ok(())
     }
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {

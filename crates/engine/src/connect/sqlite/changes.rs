@@ -155,7 +155,7 @@ impl Changes {
     /// A connection whose read transaction sees exactly what lies up to a tick.
     fn snapshot_at_tick(&mut self) -> Result<(Tick, Connection)> {
         let cannot = |e| failed(e, "cannot begin a snapshot");
-        let journal: String = self.conn.query_row("PRAGMA journal_mode", [], |r| r.get(0)).map_err(cannot)?;
+        let journal = journal_mode(&self.conn)?;
         for _ in 0..SNAPSHOT_TRIES {
             let tick = self.tick_now()?;
             let conn = self.sqlite.open(super::Access::Read)?;
@@ -319,6 +319,10 @@ impl Followed {
     }
 }
 
+fn journal_mode(conn: &Connection) -> Result<String> {
+    conn.query_row("PRAGMA journal_mode", [], |r| r.get(0)).map_err(|e| failed(e, "cannot ask for the journal's mode"))
+}
+
 fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.prepare_cached("PRAGMA data_version")?.query_row([], |r| r.get(0))
 }
@@ -370,6 +374,22 @@ impl Captured for Changes {
         self.kept = Kept { tick, known: true, written: false };
         // Later on it goes along with the next tick.
         if first { in_place(|| self.within(|_| Ok(()))) } else { Ok(()) }
+    }
+
+    async fn release(&mut self, lane: &LaneId) -> Result<()> {
+        // Looked first: an idle lane writes nothing.
+        let there = "SELECT 1 FROM syncline_lane WHERE lane = ?1";
+        let there = in_place(|| self.conn.prepare_cached(there).and_then(|mut stmt| stmt.exists([&lane.0])));
+        if there.map_err(|e| failed(e, "cannot look for a lane"))? {
+            let gone = |conn: &Connection| conn.execute("DELETE FROM syncline_lane WHERE lane = ?1", [&lane.0]);
+            in_place(|| self.within(gone))?;
+            self.more_to_prune = true;
+        }
+        Ok(())
+    }
+
+    async fn ticks_beside_a_snapshot(&mut self) -> Result<bool> {
+        Ok(in_place(|| journal_mode(&self.conn))? == "wal")
     }
 
     async fn snapshot(&mut self, spec: &ReadSpec) -> Result<(Tick, Box<dyn Source>)> {

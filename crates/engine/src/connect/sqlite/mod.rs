@@ -169,6 +169,7 @@ impl Connector for Sqlite {
             as_stored: true,
             native: Some(native::FORM),
             transactional_ddl: true,
+            side_by_side: false,
         }
     }
 

@@ -109,6 +109,10 @@ impl Sink for Writer {
         in_place(|| self.state.write(batch))
     }
 
+    async fn retire(&mut self, lane: &LaneId, epoch: Epoch) -> Result<()> {
+        in_place(|| self.state.retire(lane, epoch))
+    }
+
     async fn commit(&mut self, upto: &Position) -> Result<()> {
         in_place(|| self.state.commit(upto))
     }
@@ -186,6 +190,18 @@ impl State {
                 .at("table", name.to_string())
         })?;
         table.open_for_write(&self.conn)
+    }
+
+    fn retire(&self, lane: &LaneId, epoch: Epoch) -> Result<()> {
+        if !self.in_unit {
+            return Err(Error::new(ErrorKind::Bug, "a lane was retired outside of a unit"));
+        }
+        let sql = "DELETE FROM syncline_position WHERE job = ?1 AND epoch = ?2";
+        let gone = self.conn.prepare_cached(sql).and_then(|mut stmt| stmt.execute((&lane.0, epoch.0)));
+        match gone.map_err(|e| failed(e, "cannot take a lane away"))? {
+            1 => Ok(()),
+            _ => Err(fenced()),
+        }
     }
 
     fn commit(&mut self, upto: &Position) -> Result<()> {
