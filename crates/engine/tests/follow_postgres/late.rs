@@ -1,9 +1,12 @@
 //! Commits that come late, out of order, or never: nothing is skipped, reordered or waited for (I14).
 
+use std::time::{Duration, Instant};
+
 use syncline_rig::Brand;
 
 use super::Followed;
 use super::sessions::Session;
+use crate::support::binary::PATIENCE;
 use crate::support::servers::{Database, private_with};
 
 const TABLE: &str =
@@ -22,6 +25,26 @@ fn a_late_commit_is_not_skipped() {
     a.run("COMMIT;");
     f.arrives(&["t"]);
     assert_eq!(f.to.sql("SELECT v FROM t WHERE k = 1;"), "late");
+}
+
+/// A lane that looks while a change is made and not committed has seen its number drawn; that it is committed shows in
+/// nothing that comes after it. The newest transaction of all is named as open by no snapshot.
+#[test]
+fn the_last_commit_of_all_arrives() {
+    let f = Followed::new(TABLE).one_sink();
+    f.caught_up();
+    let running = f.folder.started(&["run", "live", "--follow", "--quiet"]);
+    let mut a = Session::new(&f.from.url());
+    for k in 1..=9 {
+        a.run(&format!("BEGIN; UPDATE t SET v = 'last' WHERE k = {k}; SELECT pg_sleep(0.1); COMMIT;"));
+        let begun = Instant::now();
+        while f.to.sql(&format!("SELECT v FROM t WHERE k = {k};")) != "last" {
+            assert!(begun.elapsed() < PATIENCE, "{k} never came");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    running.signal("TERM");
+    running.ends().exits(0);
 }
 
 /// F17: who waits for whom decides, not whose transaction began first.

@@ -35,6 +35,9 @@ const PRUNE_PIECES_MAX: u32 = 8;
 /// How often a writer is looked for: soon after one, and when nothing has moved for a while.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(25));
 
+/// How often it is asked at most while transactions end that have most likely written to other tables.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
 /// How many change tables one query is asked about.
 const ASKED_MAX: usize = 200;
 
@@ -57,6 +60,8 @@ pub struct Changes {
     mark: Option<String>,
     /// What is known to be in ticks, or to be none of this lane's.
     looked: Option<Look>,
+    /// When it was last asked whether there is anything new.
+    asked: Instant,
     kept: Kept,
     more_to_prune: bool,
     pruned: Instant,
@@ -114,6 +119,7 @@ impl Changes {
             // Asked at the first tick, and then compared with what stands here: verified again.
             mark: None,
             looked: None,
+            asked: Instant::now(),
             kept: Kept::default(),
             more_to_prune: false,
             pruned: Instant::now(),
@@ -415,7 +421,11 @@ impl Captured for Changes {
         loop {
             let look = self.look().await?;
             let Some(looked) = &self.looked else { return Ok(true) };
-            if looked.order != look.order || looked.seen.any_ended(&look.seen) {
+            // One that had drawn its number may have been so new that no snapshot named it as open. That it is over shows only
+            // in that the snapshots go on, as they do for whatever else is written to the server.
+            let goes_on = look.seen.reaches_beyond(&looked.seen) && self.asked.elapsed() > ASK_AGAIN;
+            if looked.order != look.order || looked.seen.any_ended(&look.seen) || goes_on {
+                self.asked = Instant::now();
                 if self.any_between(&looked.seen, &look.seen).await? {
                     return Ok(true);
                 }
