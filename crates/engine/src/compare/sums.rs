@@ -30,6 +30,9 @@ struct Sum {
 /// A table that is summed, and for each of its columns whether it means the same on the other side.
 type Summed = (Arc<TableSchema>, Arc<[bool]>);
 
+/// Of the hash, drawn for one comparison.
+type Key = (u64, u64);
+
 /// Takes out the tables that sums show to be equal, and says what was found about them.
 pub async fn take_equal(
     what: &Comparison,
@@ -42,15 +45,15 @@ pub async fn take_equal(
     if summed.is_empty() {
         return Ok((Vec::new(), left));
     }
-    let hasher = Arc::new((RandomState::new().hash_one(0), RandomState::new().hash_one(0)));
+    let key = (RandomState::new().hash_one(0), RandomState::new().hash_one(0));
     let mut sides = JoinSet::new();
     for (number, side) in [&what.a, &what.b].into_iter().enumerate() {
         let table = |pair: &Pair| (if number == 0 { &pair.a } else { &pair.b }.clone(), Arc::from(&*pair.alike));
         let tables = summed.iter().map(table).collect();
-        let (side, hasher, budget, compared) = (side.clone(), hasher.clone(), what.budget, compared.clone());
+        let (side, budget, compared) = (side.clone(), what.budget, compared.clone());
         sides.spawn(async move {
             let counted = (number == 0).then_some(&*compared);
-            (number, side_sums(&side, tables, *hasher, budget, counted).await)
+            (number, side_sums(&side, tables, key, budget, counted).await)
         });
     }
     let mut sums = [Vec::new(), Vec::new()];
@@ -85,7 +88,7 @@ fn sorts(pair: &Pair) -> bool {
 async fn side_sums(
     side: &Endpoint,
     tables: Vec<Summed>,
-    key: (u64, u64),
+    key: Key,
     budget: Budget,
     counted: Option<&Compared>,
 ) -> Result<Vec<Sum>> {
@@ -104,7 +107,7 @@ async fn side_sums(
 async fn table_sum(
     source: &mut dyn Source,
     alike: &[bool],
-    key: (u64, u64),
+    key: Key,
     budget: Budget,
     counted: Option<&Compared>,
 ) -> Result<Sum> {
@@ -127,7 +130,7 @@ async fn table_sum(
 }
 
 impl Sum {
-    fn add(&mut self, changes: &TableChanges, alike: &[bool], key: (u64, u64)) {
+    fn add(&mut self, changes: &TableChanges, alike: &[bool], key: Key) {
         let mut bytes = Vec::new();
         for row in 0..changes.rows() {
             bytes.clear();
