@@ -14,7 +14,7 @@ use crate::{check, process, setup, sim, soak, tidy};
 use count::Count;
 
 /// The short form of the soak: the program that the tests have just built, for as long as everybody can wait.
-const SOAK: [&str; 7] = ["--minutes", "5", "--kills", "200", "--transactions", "100000", "--debug"];
+const SOAK: [&str; 7] = ["--minutes", "2", "--kills", "40", "--transactions", "20000", "--debug"];
 
 /// What one step came to.
 struct Outcome {
