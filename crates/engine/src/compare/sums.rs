@@ -40,8 +40,8 @@ pub async fn take_equal(
     compared: &Arc<Compared>,
 ) -> Result<(Vec<TableResult>, Vec<Pair>)> {
     // What is written to meanwhile has other sums all the time.
-    let sortable = |pair: &Pair| what.settle.is_zero() && !pair.key_is_named && sorts(pair);
-    let (summed, mut left): (Vec<_>, Vec<_>) = pairs.into_iter().partition(sortable);
+    let summable = |pair: &Pair| what.settle.is_zero() && !pair.key_is_named && sorts(pair);
+    let (summed, mut left): (Vec<_>, Vec<_>) = pairs.into_iter().partition(summable);
     if summed.is_empty() {
         return Ok((Vec::new(), left));
     }

@@ -1,8 +1,9 @@
 //! THE LOOP: the one function that owns the order of effects.
 //!
-//! `read → steps → park → write (begin … data … commit with position) → confirm`. Nothing else in the product calls
-//! `begin`, `write`, `commit` or `confirm` for a lane. A snapshot is a source that ends; one that follows says when its tables are
-//! loaded, and may never end.
+//! `read → steps → park → write (begin … data … commit with position) → confirm`. Nothing else in the product moves a
+//! source's rows or its position that way. Units without rows, which only write down where the lanes stand, are made in two
+//! places more: where a side lane begins and is taken over (`side.rs`), and where a table is to be loaded again. A snapshot is
+//! a source that ends; one that follows says when its tables are loaded, and may never end.
 
 use syncline_model::{ChangeBatch, Error, ErrorKind, Position, Result};
 use tokio::sync::watch;

@@ -7,9 +7,11 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{ChangeBatch, ChangeBuf, Op, TableBuilder, TableChanges};
 use crate::error::Result;
+use crate::schema::{TableName, TableSchema};
 
 /// What the changes of one table come to.
 #[derive(Debug)]
@@ -120,10 +122,16 @@ impl Step<'_> {
 }
 
 /// All that is to be done, in an order in which rows find those that they refer to: deletes, children first; updates;
-/// inserts, parents first. `place` says where a table of the batch stands, parents first.
-pub fn steps<'a>(tables: &'a [NetTable<'a>], place: impl Fn(usize) -> usize) -> Vec<Step<'a>> {
+/// inserts, parents first. `names` are those of the tables, and `parents_first` are all tables of the lane in that order.
+#[must_use]
+pub fn steps<'a>(
+    tables: &'a [NetTable<'a>],
+    names: &[&TableName],
+    parents_first: &[Arc<TableSchema>],
+) -> Vec<Step<'a>> {
+    let place = |&table: &usize| parents_first.iter().position(|t| Some(&&t.name) == names.get(table));
     let mut order: Vec<usize> = (0..tables.len()).collect();
-    order.sort_by_key(|&table| place(table));
+    order.sort_by_key(|table| place(table).unwrap_or(usize::MAX));
     let parts = |table: usize| tables.get(table).into_iter().flat_map(|t| &t.parts).map(move |part| (table, part));
     let mut steps = Vec::new();
     for (table, part) in order.iter().rev().flat_map(|&table| parts(table)) {

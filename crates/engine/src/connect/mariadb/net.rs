@@ -49,9 +49,7 @@ impl Net<'_> {
                 _ => return Ok(false),
             }
         }
-        let name = |table: usize| names.get(table).copied();
-        let place = |table: usize| self.order.iter().position(|t| Some(&t.name) == name(table)).unwrap_or(usize::MAX);
-        let steps = steps(&net, place);
+        let steps = steps(&net, &names, self.order);
         self.session.run("SAVEPOINT syncline_net").await?;
         let outcome = self.run(&steps, &names).await;
         let done = matches!(outcome, Ok(Some(_)));

@@ -49,9 +49,7 @@ impl Net<'_> {
                 return Ok(false);
             }
         }
-        let name = |table: usize| names.get(table).copied();
-        let place = |table: usize| self.order.iter().position(|t| Some(&t.name) == name(table)).unwrap_or(usize::MAX);
-        let steps = steps(&net, place);
+        let steps = steps(&net, &names, self.order);
         // Each is a way to the server and back; changes one by one are sent many at a time.
         if steps.len() > 8 + batch.rows() / 8 {
             return Ok(false);

@@ -27,6 +27,8 @@ enum Field {
 enum Odd {
     /// What no cell of the column's type can be, in the server's text form.
     Irregular(String),
+    /// A decimal that is not one of the usual amounts.
+    Fixed(Decimal<'static>),
     /// A decimal of many digits.
     Long(String),
 }
@@ -35,6 +37,7 @@ impl Odd {
     fn cell(&self) -> Result<Cell<'_>> {
         Ok(match self {
             Self::Irregular(text) => Cell::Text(text),
+            Self::Fixed(decimal) => Cell::Decimal(*decimal),
             Self::Long(text) => Cell::Decimal(Decimal::from_text(text).ok_or_else(damaged)?),
         })
     }
@@ -162,7 +165,7 @@ fn odd(kind: Kind, bytes: &[u8]) -> Option<Odd> {
         // Most are not, which is quickly seen.
         Kind::Numeric(_) if numeric::is_short(bytes) => None,
         Kind::Numeric(_) => match numeric::decode(bytes)? {
-            Numeric::Fixed(_) => None,
+            Numeric::Fixed(decimal) => Some(Odd::Fixed(decimal)),
             Numeric::Long(text) => Some(Odd::Long(text)),
             Numeric::Special(text) => irregular(text.into()),
         },
@@ -189,10 +192,7 @@ fn plain(kind: Kind, bytes: &[u8]) -> Option<Cell<'_>> {
         Kind::Oid => Cell::Int(i64::from(u32::from_be_bytes(bytes.try_into().ok()?))),
         Kind::Float4 => Cell::Float(f64::from(f32::from_be_bytes(bytes.try_into().ok()?))),
         Kind::Float8 => Cell::Float(f64::from_be_bytes(bytes.try_into().ok()?)),
-        Kind::Numeric(_) => match numeric::decode(bytes)? {
-            Numeric::Fixed(decimal) => Cell::Decimal(decimal),
-            Numeric::Long(_) | Numeric::Special(_) => return None,
-        },
+        Kind::Numeric(_) => Cell::Decimal(numeric::short(bytes)?),
         Kind::Text(_) | Kind::Char(_) | Kind::Name | Kind::Json | Kind::Enum | Kind::Other => text(bytes),
         // Its binary form is its text after a version.
         Kind::Jsonb => text(bytes.strip_prefix(&[1])?),

@@ -35,8 +35,11 @@ pub fn is_short(bytes: &[u8]) -> bool {
     })
 }
 
-/// The decimal of what [`is_short`]; nothing if it is damaged.
-fn short(bytes: &[u8]) -> Option<Decimal<'static>> {
+/// The decimal of what [`is_short`]; nothing if it is not, or damaged.
+pub fn short(bytes: &[u8]) -> Option<Decimal<'static>> {
+    if !is_short(bytes) {
+        return None;
+    }
     let (count, weight, sign, scale) = read_head(bytes)?;
     let digits = bytes.get(8..)?;
     if digits.len() != 2 * count {
@@ -60,9 +63,6 @@ fn short(bytes: &[u8]) -> Option<Decimal<'static>> {
 
 /// Reads the binary form; nothing if it is damaged.
 pub fn decode(bytes: &[u8]) -> Option<Numeric> {
-    if is_short(bytes) {
-        return short(bytes).map(Numeric::Fixed);
-    }
     let (count, weight, sign, scale) = read_head(bytes)?;
     let digits = bytes.get(8..)?;
     match sign {

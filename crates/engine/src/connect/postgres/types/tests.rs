@@ -78,10 +78,15 @@ proptest! {
         let (mut text, mut bytes) = (String::new(), Vec::new());
         fixed.format(&mut text);
         numeric::encode(fixed, &mut bytes).unwrap();
-        prop_assert_eq!(decoded(&bytes), text);
+        prop_assert_eq!(decoded(&bytes), text.clone());
+        if numeric::is_short(&bytes) {
+            let mut short = String::new();
+            numeric::short(&bytes).unwrap().format(&mut short);
+            prop_assert_eq!(short, text);
+        }
         // A damaged one is never a number.
         bytes.push(0);
-        prop_assert!(numeric::decode(&bytes).is_none());
+        prop_assert!(numeric::decode(&bytes).is_none() && numeric::short(&bytes).is_none());
     }
 
     #[test]
