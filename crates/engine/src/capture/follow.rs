@@ -6,52 +6,28 @@
 //! F17). The snapshot is taken at a tick too, so that of each table the changes up to that tick are in its rows and the
 //! changes after it are not (F41).
 
+mod place;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use syncline_model::change::{ChangeBuf, Op, TableBuilder};
 use syncline_model::{ChangeBatch, Error, ErrorKind, Position, Result, TableChanges, TableName, TableSchema};
 
 use crate::connector::{Apart, Budget, Follow, LaneId, Read, ReadSpec, Source};
-
-/// Layout of a position that follows.
-pub const LAYOUT: &str = "follow/1";
+pub use place::{LAYOUT, Loaded, Place, Tick};
 
 /// How often a lane that reads quiet tables of a busy database says at its sink how far it got.
 const QUIET_COMMIT_EVERY: Duration = Duration::from_secs(10);
 
-/// A cut of what was captured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tick {
-    /// Counts up; what it counts is the brand's own.
-    pub number: u64,
-    /// Drawn at random with the tick. A database that was put back to yesterday has other ticks of the same numbers (F91).
-    pub token: String,
-}
+/// Most changes of a unit that could as well end at an earlier tick. Who was away for long goes on in steps, and whoever is
+/// stopped again and again gets on nevertheless.
+const UNIT_CHANGES_MAX: u64 = 20_000;
 
-/// What one table's changes are read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Loaded {
-    /// The number of its change table. Never used twice: a table whose capture was installed anew has another one, and
-    /// must be loaded again, because nobody knows what happened between.
-    pub log: u64,
-    /// Its rows were read as of this tick; changes up to it are in them.
-    pub at: u64,
-    /// [`Follow::rules`] by which it was loaded.
-    pub rules: u64,
-}
-
-impl Loaded {
-    /// No change table has this number.
-    const AGAIN: Self = Self { log: 0, at: 0, rules: 0 };
-
-    fn is_again(&self) -> bool {
-        *self == Self::AGAIN
-    }
-}
+/// How often a tick is made while a long unit is on its way, so that the next ones are shorter.
+const TICK_EVERY: Duration = Duration::from_secs(1);
 
 /// Changes of several tables, in order over all of them, and whether the range ends with them.
 #[derive(Debug, Default)]
@@ -73,6 +49,10 @@ pub trait Captured: Send {
 
     /// The newest durable tick, made now if anything was committed after the one before (F114).
     async fn tick(&mut self) -> Result<Tick>;
+
+    /// Where a unit ends that begins after a tick: the last one up to `newest` before which there are at most about
+    /// `changes_max` changes, or else the next one.
+    async fn border(&mut self, after: u64, newest: &Tick, changes_max: u64) -> Result<Tick>;
 
     /// Whether that tick is one of this database's, so that nothing after it was removed.
     async fn holds(&mut self, tick: &Tick) -> Result<bool>;
@@ -103,88 +83,6 @@ pub trait Captured: Send {
     async fn wait(&mut self, wait_max: Duration) -> Result<bool>;
 }
 
-/// How far a lane got, as its position says it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// [`Captured::incarnation`].
-    pub capture: String,
-    /// All changes up to here are at the sink.
-    pub tick: Tick,
-    /// The tables that are loaded, by name. Of each, all changes up to its own tick are at the sink too.
-    pub tables: BTreeMap<String, Loaded>,
-    /// All tables of the job were loaded once. From then on a load goes on beside what is followed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub whole: bool,
-}
-
-impl Place {
-    /// Reads a position.
-    ///
-    /// # Errors
-    /// [`ErrorKind::PositionLost`] if it was written by something else.
-    pub fn parse(position: &Position) -> Result<Self> {
-        let lost = || {
-            Error::new(ErrorKind::PositionLost, "the sink's position was written by another kind of source")
-                .at("layout", position.layout.clone())
-                .hint("`syncline resync JOB` forgets it and loads all tables again")
-        };
-        if position.layout != LAYOUT {
-            return Err(lost());
-        }
-        serde_json::from_str(&position.at).map_err(|_| lost())
-    }
-
-    /// The position of a lane that knows nothing of the source any more, and whose tables are loaded again.
-    #[must_use]
-    pub fn forgotten(tables: impl IntoIterator<Item = TableName>) -> Self {
-        let tables = tables.into_iter().map(|name| (name.to_string(), Loaded::AGAIN)).collect();
-        Self { capture: String::new(), tick: Tick { number: 0, token: String::new() }, tables, whole: false }
-    }
-
-    /// Whether that table is loaded.
-    #[must_use]
-    pub fn has(&self, table: &TableName) -> bool {
-        self.tables.get(&table.to_string()).is_some_and(|l| !l.is_again())
-    }
-
-    /// The same place, with this table to be loaded again.
-    pub fn forget(&mut self, table: &TableName) {
-        self.tables.insert(table.to_string(), Loaded::AGAIN);
-    }
-
-    /// The same place, with all tables of another one to be loaded again.
-    pub fn forget_those_of(&mut self, other: &Self) {
-        self.tables.extend(other.tables.keys().map(|name| (name.clone(), Loaded::AGAIN)));
-    }
-
-    /// The same place, with all that a side lane has: every table goes on where it is, each after its own tick. Where the
-    /// side lane read what is no longer captured, its tables are loaded again.
-    pub fn adopt(&mut self, side: &Self) {
-        for loaded in self.tables.values_mut().filter(|l| !l.is_again()) {
-            loaded.at = loaded.at.max(self.tick.number);
-        }
-        let of_old = side.capture != self.capture;
-        for (name, loaded) in &side.tables {
-            let at = loaded.at.max(side.tick.number);
-            let again = of_old || loaded.is_again();
-            self.tables.insert(name.clone(), if again { Loaded::AGAIN } else { Loaded { at, ..*loaded } });
-        }
-        if !of_old && side.tick.number < self.tick.number {
-            self.tick = side.tick.clone();
-        }
-    }
-
-    /// As it is stored.
-    ///
-    /// # Errors
-    /// Never in practice; [`ErrorKind::Bug`].
-    pub fn position(&self) -> Result<Position> {
-        let at = serde_json::to_string(self)
-            .map_err(|e| Error::new(ErrorKind::Bug, "a position cannot be written").caused_by(e))?;
-        Ok(Position::new(LAYOUT, at))
-    }
-}
-
 /// A source that follows.
 pub struct Follower<C> {
     captured: C,
@@ -195,8 +93,11 @@ pub struct Follower<C> {
     apart: Apart,
     /// Absent before the first snapshot is taken.
     place: Option<Place>,
-    /// The newest tick that is known.
+    /// The newest tick that is known, and when it was asked for.
     newest: Tick,
+    ticked: Instant,
+    /// Where the unit ends that is read.
+    upto: Tick,
     phase: Phase,
     /// The tick after which there is nothing to do.
     until: Option<u64>,
@@ -214,7 +115,7 @@ enum Phase {
     Loaded,
     /// Between two units.
     Between,
-    /// Within a unit that goes up to the newest tick; whether nothing of it was sent yet.
+    /// Within a unit; whether nothing of it was sent yet.
     Within { begins: bool },
 }
 
@@ -247,7 +148,9 @@ impl<C: Captured> Follower<C> {
             side: follow.side.clone(),
             apart: Apart::default(),
             place,
+            upto: newest.clone(),
             newest,
+            ticked: Instant::now(),
             phase: Phase::Loaded,
             last_unit: Instant::now(),
         };
@@ -357,10 +260,13 @@ impl<C: Captured> Follower<C> {
         if piece.last
             && let Some(place) = &mut self.place
         {
-            place.tick = self.newest.clone();
+            place.tick = self.upto.clone();
             ends = Some(place.position()?);
         }
-        let at_end = self.until.is_some_and(|until| self.newest.number >= until);
+        if ends.is_none() && self.ticked.elapsed() > TICK_EVERY {
+            self.tick().await?;
+        }
+        let at_end = self.until.is_some_and(|until| self.upto.number >= until);
         // The sink need not know at once that there was nothing for it.
         if is_empty && !at_end && self.last_unit.elapsed() < QUIET_COMMIT_EVERY
             || ends.is_none() && piece.tables.is_empty()
@@ -371,26 +277,38 @@ impl<C: Captured> Follower<C> {
         Ok(Some(ChangeBatch { begins, ends, tables: piece.tables, native: None }))
     }
 
-    /// Opens the range up to the newest tick, if there is anything new.
+    async fn tick(&mut self) -> Result<()> {
+        self.newest = self.captured.tick().await?;
+        self.ticked = Instant::now();
+        Ok(())
+    }
+
+    /// Opens the range of the next unit, if there is anything new.
     async fn advance(&mut self, wait_max: Duration) -> Result<bool> {
-        let Some(place) = &self.place else {
-            return Err(Error::new(ErrorKind::Bug, "changes were asked for before the snapshot"));
-        };
-        if self.newest.number <= place.tick.number {
+        let early = || Error::new(ErrorKind::Bug, "changes were asked for before the snapshot");
+        let at = self.place.as_ref().ok_or_else(early)?.tick.number;
+        if self.newest.number <= at {
             if !self.captured.wait(wait_max).await? {
                 return Ok(false);
             }
-            self.newest = self.captured.tick().await?;
-            if self.newest.number <= place.tick.number {
+            self.tick().await?;
+            if self.newest.number <= at {
                 return Ok(false);
             }
         }
+        let place = self.place.as_ref().ok_or_else(early)?;
+        // Tables of two moments meet in one unit (I3).
+        let meet = place.tables.values().any(|l| l.at > at);
+        self.upto = match meet {
+            true => self.newest.clone(),
+            false => self.captured.border(at, &self.newest, UNIT_CHANGES_MAX).await?,
+        };
         let after = |name: &TableName| match self.apart.tables.contains(name) {
-            true => self.newest.number,
-            false => place.tables.get(&name.to_string()).map_or(0, |l| l.at).max(place.tick.number),
+            true => self.upto.number,
+            false => place.tables.get(&name.to_string()).map_or(0, |l| l.at).max(at),
         };
         let after: Vec<u64> = self.spec.tables.iter().map(|t| after(&t.name)).collect();
-        self.captured.open(&after, &self.newest).await?;
+        self.captured.open(&after, &self.upto).await?;
         self.phase = Phase::Within { begins: true };
         Ok(true)
     }

@@ -10,52 +10,14 @@ use syncline_model::{ChangeBatch, Column, ErrorKind, LogicalType, Position, Resu
 use super::{Captured, Follower, LAYOUT, Loaded, Piece, Place, Tick};
 use crate::connector::{Budget, Follow, LaneId, Read, ReadOrder, ReadSpec, Source};
 
-fn place() -> Place {
-    let tables = [("t".to_owned(), Loaded { log: 3, at: 17, rules: 5 })].into();
-    Place { capture: "c".into(), tick: Tick { number: 18, token: "x".into() }, tables, whole: false }
-}
-
-/// Stored at sinks: what is written today must be read for ever.
-#[test]
-fn a_position_is_written_like_this() {
-    let position = place().position().unwrap();
-    assert_eq!(
-        (&*position.layout, &*position.at),
-        ("follow/1", r#"{"capture":"c","tick":{"number":18,"token":"x"},"tables":{"t":{"log":3,"at":17,"rules":5}}}"#)
-    );
-    assert_eq!(Place::parse(&position).unwrap(), place());
-    let whole = Place { whole: true, ..place() };
-    let position = whole.position().unwrap();
-    assert!(position.at.ends_with(r#""rules":5}},"whole":true}"#), "{}", position.at);
-    assert_eq!(Place::parse(&position).unwrap(), whole);
-}
-
-#[test]
-fn a_position_of_another_kind_is_refused() {
-    for (layout, at) in [("snapshot/1", "t"), ("follow/2", "{}"), (LAYOUT, "t"), (LAYOUT, "{}")] {
-        assert_eq!(
-            Place::parse(&Position::new(layout, at)).unwrap_err().kind(),
-            ErrorKind::PositionLost,
-            "{layout} {at}"
-        );
-    }
-}
-
-#[test]
-fn what_is_forgotten_is_known_and_not_loaded() {
-    let mut place = place();
-    place.forget(&TableName::bare("t"));
-    assert_eq!(place.tables.get("t"), Some(&Loaded::AGAIN));
-    let all = Place::forgotten([TableName::bare("t"), TableName::bare("u")]);
-    assert!(all.capture.is_empty() && all.tables.values().all(|l| *l == Loaded::AGAIN) && all.tables.len() == 2);
-}
-
 /// A database in which something is committed between any two looks: every tick is a new one. It notes the ranges that are
 /// opened.
 #[derive(Default)]
 struct Busy {
     ticks: u64,
     opened: Opened,
+    /// How long a unit takes to read, in pieces of a second.
+    long: u32,
 }
 
 /// Of each range after what it begins, by table, and where it ends.
@@ -97,6 +59,10 @@ impl Captured for Busy {
         Ok(Tick { number: self.ticks, token: "x".into() })
     }
 
+    async fn border(&mut self, after: u64, newest: &Tick, _changes_max: u64) -> Result<Tick> {
+        Ok(Tick { number: (after + 1).next_multiple_of(10).min(newest.number), token: "x".into() })
+    }
+
     async fn holds(&mut self, _tick: &Tick) -> Result<bool> {
         Ok(true)
     }
@@ -115,7 +81,12 @@ impl Captured for Busy {
     }
 
     async fn next(&mut self, _bytes_max: usize) -> Result<Piece> {
-        Ok(Piece { tables: vec![TableBuilder::new(table("t")).finish_snapshot(0)?], last: true })
+        let last = self.long == 0;
+        if !last {
+            self.long -= 1;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Ok(Piece { tables: vec![TableBuilder::new(table("t")).finish_snapshot(0)?], last })
     }
 
     async fn settle(&mut self) -> Result<()> {
@@ -135,19 +106,64 @@ impl Captured for Busy {
     }
 }
 
+/// A lane that has `t` up to tick 18, and not `u`.
+async fn follower(busy: Busy, tables: &[&str], ends: bool) -> Follower<Busy> {
+    let loaded = [("t".to_owned(), Loaded { log: 3, at: 17, rules: 5 })].into();
+    let place =
+        Place { capture: "c".into(), tick: Tick { number: 18, token: "x".into() }, tables: loaded, whole: false };
+    let tables: Vec<_> = tables.iter().map(|name| table(name)).collect();
+    let follow =
+        Follow { tables: Vec::new(), rules: vec![5; tables.len()], lane: LaneId("lane".into()), ends, side: None };
+    let spec = ReadSpec { tables, order: ReadOrder::Fastest, native: Default::default(), follow: None };
+    Follower::open(busy, Some(place.position().unwrap()), spec, &follow).await.unwrap()
+}
+
+/// The ticks at which its units end.
+async fn units(mut follower: Follower<Busy>) -> Vec<u64> {
+    let mut ticks = Vec::new();
+    loop {
+        match follower.read(Budget::default()).await.unwrap() {
+            Read::Batch(batch) => ticks.extend(batch.ends.map(|at| Place::parse(&at).unwrap().tick.number)),
+            Read::End => return ticks,
+            _ => {}
+        }
+    }
+}
+
+/// Each is kept once it is there: whoever is stopped again and again gets on nevertheless.
+#[tokio::test]
+async fn who_was_away_goes_on_from_tick_to_tick() {
+    let busy = Busy { ticks: 40, ..Busy::default() };
+    let opened = busy.opened.clone();
+    assert_eq!(units(follower(busy, &["t"], true).await).await, [20, 30, 40, 50]);
+    let after = |range: &(Vec<u64>, u64)| (range.0.clone(), range.1);
+    let opened: Vec<_> = opened.lock().unwrap().iter().map(after).collect();
+    assert_eq!(opened, [(vec![18], 20), (vec![20], 30), (vec![30], 40), (vec![40], 50)]);
+}
+
+/// Else the next unit would be as long as this one, and all that comes meanwhile.
+#[tokio::test]
+async fn ticks_are_made_while_a_long_unit_is_read() {
+    // The tick at the opening is 20; it takes two seconds to come to it.
+    let mut follower = follower(Busy { ticks: 10, long: 2, ..Busy::default() }, &["t"], false).await;
+    let mut unit = async || loop {
+        if let Read::Batch(batch) = follower.read(Budget::default()).await.unwrap()
+            && let Some(at) = batch.ends
+        {
+            return Place::parse(&at).unwrap().tick.number;
+        }
+    };
+    assert_eq!((unit().await, unit().await, follower.newest.number), (20, 30, 40));
+}
+
 /// A load that died between two tables and is gone on with later: the first unit brings the table that is there as far as
 /// the one that comes, and nothing ends before that (I3).
 #[tokio::test]
 async fn tables_that_are_loaded_at_two_moments_meet() {
     for ends in [true, false] {
-        let place = Place { tick: Tick { number: 18, token: "x".into() }, ..place() };
         let busy = Busy { ticks: 20, ..Busy::default() };
         let opened = busy.opened.clone();
-        let tables = vec![table("t"), table("u")];
-        let spec = ReadSpec { tables, order: ReadOrder::Fastest, native: Default::default(), follow: None };
-        let lane = LaneId("lane".into());
-        let follow = Follow { tables: Vec::new(), rules: vec![5, 5], lane, ends, side: None };
-        let mut follower = Follower::open(busy, Some(place.position().unwrap()), spec, &follow).await.unwrap();
+        let mut follower = follower(busy, &["t", "u"], ends).await;
         let mut loaded = false;
         // Loaded, and then a unit.
         let last = loop {
@@ -165,34 +181,4 @@ async fn tables_that_are_loaded_at_two_moments_meet() {
             assert!(matches!(follower.read(Budget::default()).await, Ok(Read::End)));
         }
     }
-}
-
-fn at(tick: u64, tables: &[(&str, u64)]) -> Place {
-    let tables = tables.iter().map(|(name, at)| ((*name).to_owned(), Loaded { log: 3, at: *at, rules: 5 })).collect();
-    Place { capture: "c".into(), tick: Tick { number: tick, token: format!("of {tick}") }, tables, whole: false }
-}
-
-/// Of every table exactly what its lane had is at the sink: nothing of it is read twice, and nothing is left out.
-#[test]
-fn what_is_adopted_goes_on_where_it_is() {
-    let mut behind = at(20, &[("u", 17)]);
-    behind.adopt(&at(30, &[("t", 25)]));
-    assert_eq!(behind, at(20, &[("u", 20), ("t", 30)]));
-    let mut ahead = Place { whole: true, ..at(40, &[("u", 17), ("v", 44)]) };
-    ahead.adopt(&at(30, &[("t", 35)]));
-    assert_eq!(ahead, Place { whole: true, ..at(30, &[("u", 40), ("v", 44), ("t", 35)]) });
-}
-
-#[test]
-fn what_is_not_loaded_is_not_adopted() {
-    let mut place = at(20, &[("u", 17)]);
-    let mut side = at(10, &[("t", 10)]);
-    side.forget(&TableName::bare("again"));
-    place.forget(&TableName::bare("again"));
-    place.adopt(&Place { capture: "another".into(), ..side.clone() });
-    assert_eq!(place.tick.number, 20, "ticks of another capture say nothing");
-    assert!(!place.has(&TableName::bare("t")) && place.tables.contains_key("t"), "its rows are there, and unknown");
-    place.adopt(&side);
-    assert!(place.has(&TableName::bare("t")) && !place.has(&TableName::bare("again")));
-    assert_eq!(place.tick.number, 10);
 }

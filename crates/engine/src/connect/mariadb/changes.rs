@@ -194,6 +194,10 @@ impl Captured for Changes {
         self.tick_now().await
     }
 
+    async fn border(&mut self, after: u64, newest: &Tick, changes_max: u64) -> Result<Tick> {
+        tick::border(&mut self.session, after, newest, changes_max).await
+    }
+
     async fn holds(&mut self, tick: &Tick) -> Result<bool> {
         let sql = "SELECT token FROM syncline_tick WHERE number = ?";
         let there = self.session.rows_with(sql, vec![tick.number.into()]).await?;

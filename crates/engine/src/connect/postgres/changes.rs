@@ -236,7 +236,9 @@ impl Changes {
         let ticks = self.home.of("syncline_tick");
         let sql = format!(
             "INSERT INTO {ticks} SELECT COALESCE(max(tick), 0) + 1, {snapshot}, \
-             pg_catalog.left(pg_catalog.gen_random_uuid()::text, 8) FROM {ticks} RETURNING tick, token, snapshot::text"
+             pg_catalog.left(pg_catalog.gen_random_uuid()::text, 8), (SELECT last_value FROM {}) FROM {ticks} \
+             RETURNING tick, token, snapshot::text",
+            self.home.of(ORDER)
         );
         let row = self.session.client.query_one(&sql, &[]).await.map_err(|e| failed(e, "cannot make a tick"))?;
         self.write_kept().await?;
@@ -324,6 +326,22 @@ impl Captured for Changes {
 
     async fn tick(&mut self) -> Result<Tick> {
         self.tick_now().await
+    }
+
+    async fn border(&mut self, after: u64, newest: &Tick, changes_max: u64) -> Result<Tick> {
+        if newest.number <= after + 1 {
+            return Ok(newest.clone());
+        }
+        let (ticks, upto) = (self.home.of("syncline_tick"), newest.number);
+        // What was drawn between is not exactly what was committed between, and good enough.
+        let sql = format!(
+            "WITH full_at AS (SELECT tick FROM {ticks} WHERE tick > {after} AND tick <= {upto} \
+             AND drawn > (SELECT drawn + {changes_max} FROM {ticks} WHERE tick = {after}) ORDER BY tick LIMIT 1) \
+             SELECT tick, token FROM {ticks} WHERE tick > {after} AND tick <= COALESCE((SELECT tick FROM full_at), {upto}) \
+             ORDER BY tick = (SELECT tick FROM full_at), tick DESC LIMIT 1"
+        );
+        let row = self.session.client.query_one(&sql, &[]).await.map_err(|e| failed(e, "cannot read the ticks"))?;
+        Ok(tick_of(row.get(0), row.get(1)))
     }
 
     async fn holds(&mut self, tick: &Tick) -> Result<bool> {

@@ -339,6 +339,15 @@ fn newest_tick(conn: &Connection) -> rusqlite::Result<Option<Tick>> {
     conn.prepare_cached(sql)?.query_row([], tick).optional()
 }
 
+/// See [`Captured::border`]: a tick's number is that of the last change before it.
+fn border(conn: &Connection, after: u64, newest: &Tick, changes_max: u64) -> rusqlite::Result<Tick> {
+    let sql = "SELECT number, token FROM syncline_tick \
+         WHERE number <= max(?2, (SELECT min(number) FROM syncline_tick WHERE number > ?1)) ORDER BY number DESC LIMIT 1";
+    let upto = after.saturating_add(changes_max).min(newest.number);
+    let tick = |r: &Row<'_>| Ok(Tick { number: r.get(0)?, token: r.get(1)? });
+    conn.prepare_cached(sql)?.query_row([after, upto], tick)
+}
+
 /// The tick of that number, made if nobody has made it.
 fn tick_at(conn: &Connection, number: u64) -> rusqlite::Result<Tick> {
     conn.prepare_cached("INSERT OR IGNORE INTO syncline_tick VALUES (?1, lower(hex(randomblob(4))))")?
@@ -360,6 +369,10 @@ impl Captured for Changes {
 
     async fn tick(&mut self) -> Result<Tick> {
         in_place(|| self.tick_now())
+    }
+
+    async fn border(&mut self, after: u64, newest: &Tick, changes_max: u64) -> Result<Tick> {
+        in_place(|| border(&self.conn, after, newest, changes_max)).map_err(|e| failed(e, "cannot read the ticks"))
     }
 
     async fn holds(&mut self, tick: &Tick) -> Result<bool> {

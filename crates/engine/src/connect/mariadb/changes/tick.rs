@@ -55,6 +55,21 @@ pub async fn newest(session: &mut Session) -> Result<Option<Tick>> {
     rows.first().map(|row| Ok(Tick { number: number(row, 0)?, token: text(row, 1) })).transpose()
 }
 
+/// See [`Captured::border`](crate::capture::follow::Captured::border).
+pub async fn border(session: &mut Session, after: u64, newest: &Tick, changes_max: u64) -> Result<Tick> {
+    if newest.number <= after + 1 {
+        return Ok(newest.clone());
+    }
+    let full = "SELECT tick FROM syncline_outbox FORCE INDEX (by_tick) WHERE tick > ? AND tick <= ? \
+         ORDER BY tick, id LIMIT 1 OFFSET ?";
+    let full = session.rows_with(full, vec![after.into(), newest.number.into(), changes_max.into()]).await?;
+    let Some(full) = full.first().map(|row| number(row, 0)).transpose()? else { return Ok(newest.clone()) };
+    let sql = "SELECT number, token FROM syncline_tick WHERE number > ? AND number <= ? \
+         ORDER BY number = ?, number DESC LIMIT 1";
+    let rows = session.rows_with(sql, vec![after.into(), full.into(), full.into()]).await?;
+    rows.first().map_or_else(|| Ok(newest.clone()), |row| Ok(Tick { number: number(row, 0)?, token: text(row, 1) }))
+}
+
 /// Makes sure that nothing after that tick was pruned.
 pub async fn is_there(session: &mut Session, tick: u64) -> Result<()> {
     let there = session.rows_with("SELECT 1 FROM syncline_tick WHERE number = ?", vec![tick.into()]).await?;

@@ -72,7 +72,8 @@ impl Home {
             // Numbers must not be drawn ahead: within one key their order is that of the changes (F20).
             format!("CREATE SEQUENCE {} CACHE 1", self.of(ORDER)),
             format!(
-                "CREATE TABLE {} (tick bigint PRIMARY KEY, snapshot pg_catalog.pg_snapshot NOT NULL, token text NOT NULL)",
+                "CREATE TABLE {} (tick bigint PRIMARY KEY, snapshot pg_catalog.pg_snapshot NOT NULL, token text NOT NULL, \
+                 drawn bigint NOT NULL)",
                 self.of("syncline_tick")
             ),
             format!(
