@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use syncline_model::change::TableBuilder;
-use syncline_model::{ChangeBatch, Column, ErrorKind, LogicalType, Position, Result, TableName, TableSchema};
+use syncline_model::{ChangeBatch, Column, LogicalType, Position, Result, TableName, TableSchema};
 
-use super::{Captured, Follower, LAYOUT, Loaded, Piece, Place, Tick};
+use super::{Captured, Follower, Loaded, Piece, Place, Tick};
 use crate::connector::{Budget, Follow, LaneId, Read, ReadOrder, ReadSpec, Source};
 
 /// A database in which something is committed between any two looks: every tick is a new one. It notes the ranges that are
