@@ -5,11 +5,9 @@ mod killed;
 mod meanwhile;
 mod rivals;
 
-use std::time::{Duration, Instant};
-
 use syncline_rig::Brand;
 
-use crate::support::binary::{Folder, PATIENCE};
+use crate::support::binary::Folder;
 use crate::support::servers::Database;
 
 /// Rows of a table that takes several batches to load.
@@ -106,15 +104,5 @@ impl Pair {
     fn is_alone(&self, when: &str) {
         assert_eq!(self.to.sql("SELECT count(*) FROM syncline_position;"), "1", "{when}: at the sink");
         assert_eq!(self.sql("SELECT count(*) FROM syncline_lane;"), "1", "{when}: at the source");
-    }
-}
-
-/// Looks until it is so.
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what} never came");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The sqlite3 program is the judge.
 
+mod absent;
 mod brands;
 mod captured;
 mod killed;

@@ -8,9 +8,7 @@ mod late;
 mod live;
 mod sessions;
 
-use std::time::{Duration, Instant};
-
-use crate::support::binary::{Folder, PATIENCE};
+use crate::support::binary::Folder;
 use crate::support::client::Client;
 use crate::support::mariadb::mariadb;
 use crate::support::servers::Database;
@@ -90,14 +88,4 @@ fn rows(url: &str, table: &str) -> String {
         mariadb(url, &format!("SELECT {columns} FROM `{table}`;")).lines().map(str::to_owned).collect();
     rows.sort();
     rows.join("\n")
-}
-
-/// Looks until it is so.
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what} never came");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

@@ -3,6 +3,7 @@
 use syncline_rig::Brand;
 
 use super::{PAIRS, Pair};
+use crate::support::binary::until;
 
 /// What the application has written is pruned again once a load is over, and kept while it goes on (F23).
 #[test]
@@ -12,7 +13,7 @@ fn the_source_keeps_what_a_side_lane_needs_and_no_more() {
         pair.joins();
         let paused = pair.folder.paused_at(&["run", "live", "--follow", "--quiet"], "batch_written", 2).unwrap();
         pair.changes(1);
-        super::until("the others", || pair.to.sql("SELECT count(*) FROM u WHERE id = 1001;") == "1");
+        until("the others", || pair.to.sql("SELECT count(*) FROM u WHERE id = 1001;") == "1");
         assert_eq!(pair.sql("SELECT count(*) FROM syncline_lane;"), "2", "{brands:?}");
         paused.kill();
         pair.arrives(&format!("{brands:?}"));

@@ -2,7 +2,8 @@
 
 use syncline_rig::Brand;
 
-use super::{PAIRS, Pair, until};
+use super::{PAIRS, Pair};
+use crate::support::binary::until;
 use crate::support::client::Client;
 use crate::support::servers::Database;
 

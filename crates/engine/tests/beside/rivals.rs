@@ -1,6 +1,7 @@
 //! Two processes on one job while a table is loaded: one of them is fenced, and the rows are right (F08, F09).
 
-use super::{PAIRS, Pair, until};
+use super::{PAIRS, Pair};
+use crate::support::binary::until;
 
 /// The side lane of the first has caught up and hangs; a second process adopts what it has loaded. The first wakes for nothing.
 #[test]

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use super::followed;
+use crate::support::binary::until;
 
 /// One request by hand: the answer's text.
 fn asked(address: &str, path: &str) -> Option<String> {
@@ -25,11 +26,13 @@ fn what_a_lane_has_done_can_be_watched() {
     let running = folder.started(&["run", "live", "--follow", "--metrics", &free]);
     // Its port opens before it loads.
     let loaded = "syncline_loaded_rows_total{job=\"live\",sink=\"b\",table=\"a\\\"b\"} 1";
-    let until = |wanted: &str| loop {
-        match asked(&free, "/metrics") {
-            Some(text) if text.contains(wanted) => return text,
-            _ => std::thread::yield_now(),
-        }
+    let until = |wanted: &str| {
+        let mut text = String::new();
+        until(wanted, || {
+            text = asked(&free, "/metrics").unwrap_or_default();
+            text.contains(wanted)
+        });
+        text
     };
     let text = until(loaded);
     assert!(text.contains("Content-Type: text/plain") || text.contains("content-type: text/plain"), "{text}");

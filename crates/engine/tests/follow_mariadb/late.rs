@@ -2,7 +2,8 @@
 
 use syncline_rig::Brand;
 
-use super::{Pair, until};
+use super::Pair;
+use crate::support::binary::until;
 use crate::support::servers::{Database, private};
 
 const KEYS: &str = "CREATE TABLE t (k int PRIMARY KEY, v varchar(20)); INSERT INTO t SELECT seq, 'old' FROM seq_1_to_9";

@@ -5,8 +5,8 @@ use std::thread;
 use syncline::job::step::Step;
 use syncline_rig::Brand;
 
-use super::{Pair, rows, until};
-use crate::support::binary::Running;
+use super::{Pair, rows};
+use crate::support::binary::{Running, until};
 use crate::support::client::Client;
 use crate::support::servers::{Database, private};
 

@@ -1,12 +1,10 @@
 //! Commits that come late, out of order, or never: nothing is skipped, reordered or waited for (I14).
 
-use std::time::{Duration, Instant};
-
 use syncline_rig::Brand;
 
 use super::Followed;
 use super::sessions::Session;
-use crate::support::binary::PATIENCE;
+use crate::support::binary::until_answer;
 use crate::support::servers::{Database, private_with};
 
 const TABLE: &str =
@@ -37,11 +35,7 @@ fn the_last_commit_of_all_arrives() {
     let mut a = Session::new(&f.from.url());
     for k in 1..=9 {
         a.run(&format!("BEGIN; UPDATE t SET v = 'last' WHERE k = {k}; SELECT pg_sleep(0.1); COMMIT;"));
-        let begun = Instant::now();
-        while f.to.sql(&format!("SELECT v FROM t WHERE k = {k};")) != "last" {
-            assert!(begun.elapsed() < PATIENCE, "{k} never came");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until_answer("last", || f.to.sql(&format!("SELECT v FROM t WHERE k = {k};")));
     }
     running.signal("TERM");
     running.ends().exits(0);

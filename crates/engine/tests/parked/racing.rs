@@ -1,20 +1,12 @@
 //! What is parked is applied or dropped while the lane runs: nothing overtakes, and the lane goes on by itself.
 
-use std::time::Duration;
-
 use super::{aside, parking, parks, same};
-use crate::support::binary::{Folder, Running};
+use crate::support::binary::{Folder, Running, until_answer};
 
 /// Asks until the answer is this.
 #[track_caller]
 fn until(folder: &Folder, database: &str, sql: &str, answer: &str) {
-    for _ in 0..3000 {
-        if folder.sql(database, sql) == answer {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("{sql}: {} and never {answer}", folder.sql(database, sql));
+    until_answer(answer, || folder.sql(database, sql));
 }
 
 /// A change at the source by a program that waits for a lock.

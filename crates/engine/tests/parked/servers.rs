@@ -1,10 +1,8 @@
 //! Sinks at servers, with a source in a file: the same by their own rules, locks and ways of loading.
 
-use std::time::Duration;
-
 use syncline_rig::Brand;
 
-use crate::support::binary::Folder;
+use crate::support::binary::{Folder, until_answer};
 use crate::support::servers::Database;
 
 /// A file `a.db` with a table of five columns and 20 rows, followed into the sink's own table.
@@ -155,13 +153,7 @@ fn a_lane_waits_for_a_retry_that_is_under_way() {
 
 #[track_caller]
 fn until(sink: &Database, sql: &str, answer: &str) {
-    for _ in 0..1500 {
-        if sink.sql(sql) == answer {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("{sql}: {} and never {answer}", sink.sql(sql));
+    until_answer(answer, || sink.sql(sql));
 }
 
 #[track_caller]

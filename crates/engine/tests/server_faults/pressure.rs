@@ -2,28 +2,17 @@
 
 use std::io::Write as _;
 use std::process::{Child, ChildStdin, Stdio};
-use std::time::{Duration, Instant};
 
 use syncline_rig::{Brand, Login};
 
 use super::{BRANDS, FEW, Held, MANY, arrived, create, fill, filled, other, rows, sums};
-use crate::support::binary::{Folder, PATIENCE};
+use crate::support::binary::{Folder, until};
 use crate::support::proxy::{Proxy, Way};
 use crate::support::servers::{Database, private};
 use crate::support::{mariadb, psql};
 
 /// Rows of a kilobyte.
 const KILOBYTES: u64 = 60_000;
-
-/// Waits for something that another process does.
-#[track_caller]
-fn until(what: &str, mut happened: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !happened() {
-        assert!(began.elapsed() < PATIENCE, "never {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 /// What was read and not yet written is a few batches, and the rest waits at the source (I13).
 #[test]

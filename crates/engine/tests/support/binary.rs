@@ -15,6 +15,27 @@ pub const SYNCLINE: &str = env!("CARGO_BIN_EXE_syncline");
 /// Longest that any run here may take; whoever needs longer hangs.
 pub const PATIENCE: Duration = Duration::from_secs(240);
 
+/// Looks until it is so.
+#[track_caller]
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what} never came");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Asks until the answer is this.
+#[track_caller]
+pub fn until_answer(answer: &str, mut ask: impl FnMut() -> String) {
+    let (begun, mut last) = (Instant::now(), ask());
+    while last != answer {
+        assert!(begun.elapsed() < PATIENCE, "{last}, and never {answer}");
+        std::thread::sleep(Duration::from_millis(10));
+        last = ask();
+    }
+}
+
 /// A folder that goes with the test: the working directory of every command in it.
 pub struct Folder(tempfile::TempDir);
 
