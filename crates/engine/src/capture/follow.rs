@@ -8,7 +8,7 @@
 
 mod place;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -86,6 +86,8 @@ pub trait Captured: Send {
 /// A source that follows.
 pub struct Follower<C> {
     captured: C,
+    /// The tables that were at the sink before.
+    known: BTreeSet<String>,
     spec: ReadSpec,
     rules: Vec<u64>,
     side: Option<LaneId>,
@@ -128,7 +130,7 @@ impl<C: Captured> Follower<C> {
         let mut place = at.as_ref().map(Place::parse).transpose()?;
         // A table that left the job and comes back has missed changes.
         let asked: BTreeSet<String> = spec.tables.iter().map(|t| t.name.to_string()).collect();
-        place.iter_mut().for_each(|p| p.tables.retain(|name, _| asked.contains(name)));
+        place.iter_mut().for_each(|p| p.forget_all_but(&asked));
         let known: BTreeSet<String> = place.iter().flat_map(|p| p.tables.keys().cloned()).collect();
         place = place.filter(|p| !p.capture.is_empty());
         if let Some(place) = &place {
@@ -143,6 +145,7 @@ impl<C: Captured> Follower<C> {
         let mut follower = Self {
             until: follow.ends.then_some(newest.number),
             captured,
+            known,
             spec,
             rules: follow.rules.clone(),
             side: follow.side.clone(),
@@ -154,7 +157,7 @@ impl<C: Captured> Follower<C> {
             phase: Phase::Loaded,
             last_unit: Instant::now(),
         };
-        follower.load_what_is_missing(&known).await?;
+        follower.load_what_is_missing().await?;
         Ok(follower)
     }
 
@@ -167,8 +170,8 @@ impl<C: Captured> Follower<C> {
         missing.map(|(t, _)| t.clone()).collect()
     }
 
-    /// Loads what is missing, or leaves it to the side lane; those in `known` were at the sink before.
-    async fn load_what_is_missing(&mut self, known: &BTreeSet<String>) -> Result<()> {
+    /// Loads what is missing, or leaves it to the side lane.
+    async fn load_what_is_missing(&mut self) -> Result<()> {
         let missing = self.missing();
         if missing.is_empty() {
             // What it had is in our position, and kept for us by now.
@@ -178,7 +181,7 @@ impl<C: Captured> Follower<C> {
             };
         }
         let again: BTreeSet<TableName> =
-            missing.iter().map(|t| t.name.clone()).filter(|name| known.contains(&name.to_string())).collect();
+            missing.iter().map(|t| t.name.clone()).filter(|name| self.known.contains(&name.to_string())).collect();
         let goes_on = self.place.as_ref().is_some_and(|p| p.whole) && missing.len() < self.spec.tables.len();
         if goes_on && self.side.is_some() && self.captured.ticks_beside_a_snapshot().await? {
             self.apart = Apart { tables: missing.iter().map(|t| t.name.clone()).collect(), again };
@@ -211,8 +214,8 @@ impl<C: Captured> Follower<C> {
         let (log, rules) = found.ok_or_else(|| Error::new(ErrorKind::Bug, "a table was not asked for"))?;
         let capture = self.captured.incarnation().to_owned();
         let number = at.number;
-        let place =
-            self.place.get_or_insert_with(|| Place { capture, tick: at, tables: BTreeMap::new(), whole: false });
+        // What is still to be emptied stays known, should this be the last unit for now.
+        let place = self.place.get_or_insert_with(|| Place::beginning(capture, at, &self.known));
         place.tables.insert(name.to_string(), Loaded { log, at: number, rules });
         let whole = self.missing().is_empty();
         let place = self.place.as_mut().ok_or_else(|| Error::new(ErrorKind::Bug, "there is no position"))?;

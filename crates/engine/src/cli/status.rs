@@ -22,7 +22,7 @@ pub struct StatusArgs {
 fn how_far(position: &Position) -> String {
     match Place::parse(position) {
         Ok(place) => {
-            format!("follows, {} loaded, tick {}", counted(place.tables.len() as u64, "table"), place.tick.number)
+            format!("follows, {} loaded, tick {}", counted(place.loaded() as u64, "table"), place.tick.number)
         }
         Err(_) => format!("done up to {}", position.at),
     }

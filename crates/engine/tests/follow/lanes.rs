@@ -31,6 +31,37 @@ fn resync_loads_again() {
     same(&folder, &["t", "u"]);
 }
 
+/// What was deleted meanwhile is not left at the sink.
+#[test]
+fn a_table_that_leaves_the_job_and_comes_back_is_emptied_first() {
+    let folder = followed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE TABLE u (id INTEGER PRIMARY KEY); INSERT INTO u VALUES (1), (2)",
+    );
+    caught_up(&folder);
+    let whole = std::fs::read_to_string(folder.path("syncline.yaml")).unwrap();
+    folder.write("syncline.yaml", &whole.replace("install: auto", "install: auto, tables: {t: {}}"));
+    folder.sql("a.db", "INSERT INTO t VALUES (1); DELETE FROM u WHERE id = 2");
+    caught_up(&folder);
+    assert_eq!(folder.sql("b.db", "SELECT count(*) FROM u"), "2", "nobody follows it");
+    let status = folder.syncline(&["status", "b"]).well().out;
+    assert!(status.contains("1 table loaded"), "{status}");
+    folder.write("syncline.yaml", &whole);
+    caught_up(&folder);
+    same(&folder, &["t", "u"]);
+}
+
+/// F01: what a table is to be emptied for is not forgotten when another one is loaded.
+#[test]
+fn a_resync_that_dies_between_two_tables_is_gone_on_with() {
+    let folder = followed("CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE TABLE u (id INTEGER PRIMARY KEY)");
+    caught_up(&folder);
+    folder.sql("b.db", "INSERT INTO t VALUES (9); INSERT INTO u VALUES (9)");
+    folder.syncline(&["resync", "live"]).well();
+    folder.paused_at(&["run", "live", "--quiet"], "unit_committed", 1).unwrap().kill();
+    caught_up(&folder);
+    same(&folder, &["t", "u"]);
+}
+
 /// F91: a source that was put back to yesterday is noticed; `resync` goes on from there.
 #[test]
 fn a_source_that_was_put_back_is_never_followed_as_if_nothing_happened() {

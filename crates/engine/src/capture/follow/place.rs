@@ -1,6 +1,6 @@
 //! How far a lane that follows got: the position that its sink keeps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use syncline_model::{Error, ErrorKind, Position, Result, TableName};
@@ -45,7 +45,8 @@ pub struct Place {
     pub capture: String,
     /// All changes up to here are at the sink.
     pub tick: Tick,
-    /// The tables that are loaded, by name. Of each, all changes up to its own tick are at the sink too.
+    /// The tables that are loaded, by name. Of each, all changes up to its own tick are at the sink too. And those that were
+    /// once loaded: whoever loads them again empties them first.
     pub tables: BTreeMap<String, Loaded>,
     /// All tables of the job were loaded once. From then on a load goes on beside what is followed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -76,6 +77,18 @@ impl Place {
         Self { capture: String::new(), tick: Tick { number: 0, token: String::new() }, tables, whole: false }
     }
 
+    /// The position of a lane that begins, where these tables were at the sink before.
+    pub(super) fn beginning(capture: String, tick: Tick, known: &BTreeSet<String>) -> Self {
+        let tables = known.iter().map(|name| (name.clone(), Loaded::AGAIN)).collect();
+        Self { capture, tick, tables, whole: false }
+    }
+
+    /// How many tables are loaded.
+    #[must_use]
+    pub fn loaded(&self) -> usize {
+        self.tables.values().filter(|l| !l.is_again()).count()
+    }
+
     /// Whether that table is loaded.
     #[must_use]
     pub fn has(&self, table: &TableName) -> bool {
@@ -85,6 +98,13 @@ impl Place {
     /// The same place, with this table to be loaded again.
     pub fn forget(&mut self, table: &TableName) {
         self.tables.insert(table.to_string(), Loaded::AGAIN);
+    }
+
+    /// The same place, with all other tables to be loaded again, should they come back.
+    pub(super) fn forget_all_but(&mut self, asked: &BTreeSet<String>) {
+        for (_, loaded) in self.tables.iter_mut().filter(|(name, _)| !asked.contains(*name)) {
+            *loaded = Loaded::AGAIN;
+        }
     }
 
     /// The same place, with all tables of another one to be loaded again.
