@@ -26,3 +26,12 @@ fn rows_say_their_times() {
     assert_eq!(times, [(1, 1000), (2, 2000)]);
     assert!(super::times("1|x|a").is_err());
 }
+
+#[test]
+fn a_log_says_how_long_something_took() {
+    let log = "x TRACE tick tick=3 us=2000\nx TRACE range opened upto=3 us=5\nx TRACE tick tick=4 us=1000\n";
+    let Ok(spent) = spent(log, " tick tick=") else { panic!("the log says it") };
+    assert_eq!(spent.0, [1000, 2000]);
+    assert!(super::spent(log, "nothing").is_err());
+    assert!(super::spent("a tick without a time", "tick").is_err());
+}
