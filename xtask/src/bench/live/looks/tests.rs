@@ -7,9 +7,9 @@ fn looks(seen: &[(i64, u64)]) -> Looks {
 #[test]
 fn a_row_is_visible_from_the_first_look_that_saw_it_or_a_later_one() {
     let looks = looks(&[(5_000, 1), (9_000, 3)]);
-    let Ok(latencies) = looks.latencies(&[(1, 1_000), (2, 2_000), (3, 8_000)]) else { panic!("all were seen") };
-    assert_eq!(latencies.0, [1_000, 4_000, 7_000]);
-    assert_eq!(latencies.to_string(), "p50 4.0 ms, p99 7.0 ms, longest 7.0 ms");
+    let latencies = looks.latencies(&[(1, 1_000), (2, 2_000), (3, 8_000)]);
+    let told = latencies.ok().map(|latencies| (latencies.to_string(), latencies.0));
+    assert_eq!(told, Some(("p50 4.0 ms, p99 7.0 ms, longest 7.0 ms".to_string(), vec![1_000, 4_000, 7_000])));
     assert!(looks.latencies(&[(4, 8_000)]).is_err());
 }
 
@@ -22,16 +22,14 @@ fn one_of_a_hundred_may_be_later() {
 
 #[test]
 fn rows_say_their_times() {
-    let Ok(times) = times("1|1000|a|b\n2|2000|c\n") else { panic!("these are rows") };
-    assert_eq!(times, [(1, 1000), (2, 2000)]);
-    assert!(super::times("1|x|a").is_err());
+    assert_eq!(times("1|1000|a|b\n2|2000|c\n").ok(), Some(vec![(1, 1000), (2, 2000)]));
+    assert!(times("1|x|a").is_err());
 }
 
 #[test]
 fn a_log_says_how_long_something_took() {
     let log = "x TRACE tick tick=3 us=2000\nx TRACE range opened upto=3 us=5\nx TRACE tick tick=4 us=1000\n";
-    let Ok(spent) = spent(log, " tick tick=") else { panic!("the log says it") };
-    assert_eq!(spent.0, [1000, 2000]);
-    assert!(super::spent(log, "nothing").is_err());
-    assert!(super::spent("a tick without a time", "tick").is_err());
+    assert_eq!(spent(log, " tick tick=").ok().map(|spent| spent.0), Some(vec![1000, 2000]));
+    assert!(spent(log, "nothing").is_err());
+    assert!(spent("a tick without a time", "tick").is_err());
 }
