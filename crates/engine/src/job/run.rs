@@ -41,7 +41,12 @@ pub async fn run(
         }
         let batch = match next? {
             Read::Batch(batch) => Some(parking.divert(steps.apply(batch)?, finished.is_none())?),
-            Read::Idle => None,
+            Read::Idle => {
+                if !in_unit {
+                    well(sink).await?;
+                }
+                None
+            }
             Read::Apart(tables) => {
                 apart.send_replace(tables);
                 None
@@ -83,6 +88,7 @@ pub async fn run(
             None => source.read(budget).await,
         };
     }
+    well(sink).await?;
     let finished = match finished {
         Some(finished) => finished,
         None => sink.finish().await?,
@@ -100,6 +106,14 @@ async fn loaded(sink: &mut dyn Sink, progress: &LaneProgress) -> Result<FinishRe
     progress.loaded();
     reached(Step::Loaded);
     Ok(finished)
+}
+
+/// There is nothing to carry: what was wrong is over, though no unit has come to say so.
+async fn well(sink: &mut dyn Sink) -> Result<()> {
+    match &sink.lease().trouble {
+        Some(_) => sink.note(None).await,
+        None => Ok(()),
+    }
 }
 
 /// Ends the unit if the batch does.
