@@ -30,7 +30,7 @@ pub fn created<T: DeserializeOwned + Ord>(written: Option<&str>) -> Result<BTree
     let Some(written) = written else { return Ok(BTreeSet::new()) };
     serde_json::from_str(written).map_err(|_| {
         Error::new(ErrorKind::Corrupt, "syncline_position.created is no list of tables")
-            .hint("`--restart` starts the copy over; the tables that it created stay, and must be dropped by hand")
+            .hint("drop the tables that the lane created, and delete its row there; the next run starts over")
     })
 }
 

@@ -68,6 +68,8 @@ struct JobView<'a> {
 /// A job's lane to one sink, or its side lane.
 struct LaneView<'a> {
     sink: &'a Asked,
+    /// Absent where nobody can tell it.
+    lane: Option<LaneId>,
     /// The sink's row; absent before the first run, and after a snapshot that is done.
     state: Option<&'a LaneState>,
     /// What waits for it at the source, as far as that answers.
@@ -106,6 +108,11 @@ impl LaneView<'_> {
 
     fn rate(&self) -> Option<f64> {
         self.sink.answer.as_ref().ok()?.rates.get(&self.state?.lane).copied()
+    }
+
+    /// How many tables a lane that follows has loaded.
+    fn tables_loaded(&self) -> Option<u64> {
+        self.state.and_then(place).map(|place| place.loaded() as u64)
     }
 
     fn stands(&self, follows: bool) -> Stands {
@@ -215,7 +222,7 @@ fn lanes_to<'a>(sink: &'a Asked, source: Option<&'a Asked>, job: &str, own: Opti
         });
         let waits = name.and_then(|name| backlog.iter().find(|b| b.lane == name));
         let parked = lane.and_then(|lane| answer?.parked.get(lane)).copied().unwrap_or(0);
-        LaneView { sink, state, waits, parked }
+        LaneView { sink, lane: lane.cloned(), state, waits, parked }
     };
     let mut lanes: Vec<LaneView<'a>> = Vec::new();
     for state in answer.iter().flat_map(|a| &a.lanes).filter(|state| is_its(&state.lane)) {

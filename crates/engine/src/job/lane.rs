@@ -271,7 +271,7 @@ async fn still_there(lane: &PreparedLane, done: &[bool]) -> Result<()> {
     let done = lane.spec.tables.iter().zip(done).filter(|(_, done)| **done).map(|(t, _)| t);
     match { done }.find(|t| !has(&t.name)) {
         None => Ok(()),
-        Some(table) => Err(snapshot::gone(&table.name).at("sink", &*lane.to.name)),
+        Some(table) => Err(snapshot::gone(&table.name, lane.read.follow.is_some()).at("sink", &*lane.to.name)),
     }
 }
 

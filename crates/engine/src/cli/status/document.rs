@@ -45,8 +45,9 @@ fn job(view: &JobView<'_>) -> Value {
 fn one(view: &LaneView<'_>, follows: bool) -> Value {
     json!({
         "sink": view.sink.endpoint.name,
-        "lane": view.state.map(|state| &state.lane),
+        "lane": view.lane,
         "state": word(view.stands(follows)),
+        "tables_loaded": view.tables_loaded(),
         "waiting": view.waits.map(|waits| waits.changes),
         "oldest_s": view.waits.and_then(|waits| waits.age_s),
         "changes_total": view.state.map(|state| state.changes),

@@ -41,7 +41,7 @@ fn show_job(out: Output, job: &JobView<'_>) {
     out.line(heading);
     let mut lines: Vec<Vec<String>> = Vec::new();
     if follows {
-        let titles = ["sink", "state", "waiting", "oldest", "changes/s", "in all", "tick", "last commit"];
+        let titles = ["sink", "state", "tables", "waiting", "oldest", "changes/s", "in all", "last commit"];
         lines.push(titles.map(str::to_owned).to_vec());
     }
     lines.extend(job.lanes.iter().map(|lane| line(lane, follows)));
@@ -61,27 +61,25 @@ fn line(lane: &LaneView<'_>, follows: bool) -> Vec<String> {
         return line;
     }
     let none = || "-".to_owned();
+    let tables = lane.tables_loaded().map_or_else(none, grouped);
     let waiting = lane.waits.map_or_else(none, |waits| grouped(waits.changes));
     let oldest = lane.waits.and_then(|waits| waits.age_s).map_or_else(none, lasted);
-    line.extend([waiting, oldest]);
+    line.extend([tables, waiting, oldest]);
     if let Some(state) = lane.state {
-        let tick = place(state).map_or_else(none, |place| grouped(place.tick.number));
         let rate = lane.rate().map_or_else(none, rate);
-        line.extend([rate, grouped(state.changes), tick, format!("{} ago", lasted(state.age_s))]);
+        line.extend([rate, grouped(state.changes), format!("{} ago", lasted(state.age_s))]);
     }
     line
 }
 
 /// Where a lane stands, in words.
 fn state(lane: &LaneView<'_>, follows: bool) -> String {
-    let loaded = || lane.state.and_then(place).map_or(0, |place| place.tables.len());
     let own = match lane.stands(follows) {
         Stands::Unreachable => "cannot be reached".into(),
         Stands::Stopped => "stopped".into(),
         Stands::Trouble => "in trouble".into(),
         Stands::NotBegun => "not begun".into(),
-        Stands::Loads if loaded() == 0 => "loads".into(),
-        Stands::Loads => format!("loads, {} done", counted(loaded() as u64, "table")),
+        Stands::Loads => "loads".into(),
         Stands::Follows if lane.waits.is_some_and(|waits| waits.changes == 0) => "up to date".into(),
         Stands::Follows => "follows".into(),
         Stands::UnderWay => lane.state.map_or_else(String::new, how_far),
@@ -168,7 +166,7 @@ fn how_far(state: &LaneState) -> String {
     match (&state.position, place(state)) {
         (None, _) => "nothing committed yet".to_owned(),
         (_, Some(place)) => {
-            format!("follows, {} loaded, tick {}", counted(place.tables.len() as u64, "table"), place.tick.number)
+            format!("follows, {} loaded, tick {}", counted(place.loaded() as u64, "table"), place.tick.number)
         }
         (Some(position), None) => format!("done up to {}", position.at),
     }

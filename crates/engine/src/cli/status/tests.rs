@@ -8,7 +8,13 @@ use crate::connector::LaneId;
 fn a_lane_is_known_by_its_jobs_name() {
     let is_of_live = |lane: &str| may_be_of(&LaneId(lane.into()), "live");
     assert!(is_of_live("live-665f9de660711edf") && is_of_live("live-665f9de660711edf+load"));
-    for other in ["live", "live-665f9de660711ed", "live-2-665f9de660711edf", "alive-665f9de660711edf", "live-665f9de660711edf-parked"] {
+    for other in [
+        "live",
+        "live-665f9de660711ed",
+        "live-2-665f9de660711edf",
+        "alive-665f9de660711edf",
+        "live-665f9de660711edf-parked",
+    ] {
         assert!(!is_of_live(other), "{other}");
     }
 }

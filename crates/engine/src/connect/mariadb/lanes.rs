@@ -25,10 +25,12 @@ pub async fn take(session: &mut Session, spec: &WriteSpec) -> Result<(Lease, BTr
         match take_once(session, spec).await {
             Err(e) if e.kind() == ErrorKind::NotFound && takes < TAKES_MAX => {}
             // A table of before lanes counted their changes. Another one may extend it at the same time.
-            Err(e) if e.kind() == ErrorKind::Schema && takes < TAKES_MAX => match session.run(ddl::EXTEND_POSITION).await {
-                Err(e) if e.kind() == ErrorKind::Denied => return Err(e),
-                _ => {}
-            },
+            Err(e) if e.kind() == ErrorKind::Schema && takes < TAKES_MAX => {
+                match session.run(ddl::EXTEND_POSITION).await {
+                    Err(e) if e.kind() == ErrorKind::Denied => return Err(e),
+                    _ => {}
+                }
+            }
             other => return other,
         }
     }

@@ -281,7 +281,7 @@ impl State {
             self.tables.iter().filter(|(_, t)| t.was_opened()).map(|(name, _)| name.clone()).collect();
         let there = catalog::tables(&mut self.session, &written).await?;
         if let Some(gone) = written.iter().find(|name| !there.iter().any(|t| t.schema.name == **name)) {
-            return Err(snapshot::gone(gone));
+            return Err(snapshot::gone(gone, !self.spec.once));
         }
         self.build_what_was_put_off(&mut report).await?;
         for schema in &self.spec.tables {

@@ -366,7 +366,7 @@ impl State {
             self.tables.iter().filter(|(_, t)| t.was_opened()).map(|(name, _)| name.clone()).collect();
         let there = catalog::tables(&self.session, &written).await?;
         if let Some(gone) = written.iter().find(|name| !there.contains_key(name)) {
-            return Err(snapshot::gone(gone));
+            return Err(snapshot::gone(gone, !self.spec.once));
         }
         finish::complete(&self.session, &self.spec, &self.created, self.is_replica, &mut report).await?;
         for schema in &self.spec.tables {
