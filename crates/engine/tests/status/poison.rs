@@ -27,8 +27,7 @@ fn a_lane_that_was_stopped_says_why_and_what_to_do() {
     assert_eq!((&other["state"], &other["waiting"], &other["trouble"]), (&"follows".into(), &0.into(), &().into()));
 
     let ran = folder.syncline(&["status"]).exits(4);
-    for wanted in
-        ["b has stopped, since 20", "table t", "CHECK constraint failed", "→ ", "then `syncline run live` goes on"]
+    for wanted in ["b has stopped, since 20", "table t", "CHECK constraint failed", "→ ", "then start job live again"]
     {
         assert!(ran.out.contains(wanted), "no {wanted:?} in\n{}", ran.out);
     }

@@ -95,7 +95,7 @@ fn below(out: Output, job: &str, lane: &LaneView<'_>) {
     let sink = &lane.sink.endpoint.name;
     match (&lane.sink.answer, lane.trouble()) {
         (Err(e), _) => failed(out, sink, e),
-        (_, Some(trouble)) => wrong(out, sink, trouble, &format!("`syncline run {job}`")),
+        (_, Some(trouble)) => wrong(out, sink, trouble, &format!("job {job}")),
         _ => {}
     }
     if lane.parked > 0 {
@@ -111,7 +111,7 @@ fn failed(out: Output, name: &str, e: &Error) {
 
 fn wrong(out: Output, sink: &str, trouble: &Trouble, again: &str) {
     let (what, then) = match trouble.stopped {
-        true => ("has stopped", format!("; then {again} goes on from there")),
+        true => ("has stopped", format!("; then start {again} again, it goes on where it stopped")),
         false => ("is in trouble", String::new()),
     };
     let since = trouble.since.replace('T', " ");
