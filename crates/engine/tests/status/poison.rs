@@ -6,7 +6,7 @@ const POISON: &str = "hunter2-4111111111111111";
 
 #[test]
 fn a_lane_that_was_stopped_says_why_and_what_to_do() {
-    let folder = followed(&format!("CREATE TABLE t (id INTEGER PRIMARY KEY, v CHECK (length(v) < 9))"), "");
+    let folder = followed("CREATE TABLE t (id INTEGER PRIMARY KEY, v CHECK (length(v) < 9))", "");
     let ran = folder.syncline(&["status"]).well();
     assert!(ran.out.contains("up to date") && ran.out.ends_with("nothing is wrong\n"), "{}", ran.out);
     folder.sql("a.db", &format!("INSERT INTO t VALUES (4, 'd'); INSERT INTO t VALUES (5, '{POISON}')"));
