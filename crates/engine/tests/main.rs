@@ -38,5 +38,6 @@ mod replace;
 mod rig;
 mod secrets;
 mod server_faults;
+mod status;
 mod suite;
 mod support;

@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use syncline_model::{ChangeBatch, Error, Op, Result, TableChanges, TableName};
+use syncline_model::{ChangeBatch, Error, Op, Result, TableName};
 
-use super::park;
 use super::prepare::Prepared;
 use crate::capture::parked;
 use crate::connector::{FinishReport, WriteReport};
@@ -259,10 +258,9 @@ impl LaneProgress {
     pub(super) fn written(&self, batch: &ChangeBatch, report: WriteReport) {
         self.with(|s| s.deletes_missing += report.deletes_missing);
         if self.changes().is_some() {
-            let own = batch.tables.iter().filter(|t| parked::is_own(t.schema())).map(TableChanges::rows).sum::<usize>();
-            let parked = park::set_aside(batch);
+            let (carried, parked) = (parked::carried(batch), parked::set_aside(batch));
             self.with(|s| {
-                s.in_unit += (batch.rows() - own) as u64 + parked;
+                s.in_unit += carried;
                 s.parked_in_unit += parked;
             });
             return;

@@ -182,8 +182,8 @@ async fn load(
             match ended.await {
                 Ok(ended) => break ended.finished,
                 // It is only about these tables, and they can be read again.
-                Err(e) if e.kind() == ErrorKind::PositionLost && !begins.anew => begins.anew = true,
-                Err(e) => tries.again(e, &shared.0, &mut parking, &progress, &mut stop).await?,
+                Err(failed) if failed.error.kind() == ErrorKind::PositionLost && !begins.anew => begins.anew = true,
+                Err(failed) => tries.again(failed, &shared.0, &mut parking, &progress, &mut stop).await?,
             }
         };
         report.rows_held.extend(finished.rows_held);

@@ -81,7 +81,7 @@ fn a_killed_copy_can_be_looked_at() {
     paused.kill();
     assert!(size() > before && folder.path("sink.db-journal").exists(), "not far enough to need the journal");
     let status = folder.syncline(&["status"]).well();
-    assert!(status.out.contains("sink: lane "), "{}", status.out);
+    assert!(status.out.contains("→ sink\n"), "{}", status.out);
     folder.syncline(&["check", "sink"]).well();
     folder.syncline(&["compare", "old.db", "sink.db"]).well();
     ends_well(&folder, "looked at in between");

@@ -20,8 +20,13 @@ pub use create::{create_table, foreign_keys, indexes, referred};
 /// lane created and that still lack what is built after the load.
 pub const CREATE_POSITION: &str = "CREATE TABLE IF NOT EXISTS syncline_position (\
      job varchar(700) NOT NULL PRIMARY KEY, epoch bigint unsigned NOT NULL, owner text NOT NULL, layout text, \
-     position longtext, created longtext, changed_at varchar(40) NOT NULL) \
+     position longtext, created longtext, changed_at varchar(40) NOT NULL, \
+     changes bigint unsigned NOT NULL DEFAULT 0, trouble longtext) \
      ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+
+/// What a control table of before lanes counted their changes lacks.
+pub const EXTEND_POSITION: &str = "ALTER TABLE syncline_position \
+     ADD COLUMN changes bigint unsigned NOT NULL DEFAULT 0, ADD COLUMN trouble longtext";
 
 /// Longest name of a table, column or index, in characters.
 const NAME_CHARS_MAX: usize = 64;

@@ -9,6 +9,8 @@ use syncline_model::{CellBuf, ChangeBatch, Epoch, Error, ErrorKind, Position, Re
 use tokio::sync::OwnedMutexGuard;
 
 use super::{Memory, State, Table};
+use crate::capture::control::Trouble;
+use crate::capture::parked;
 use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
 /// An open sink.
@@ -24,12 +26,13 @@ struct Unit {
     /// Whether the tables that the unit has come to were empty then.
     was_empty: BTreeMap<TableName, bool>,
     retired: Option<(LaneId, Epoch)>,
+    changes: u64,
     _only_one: OwnedMutexGuard<()>,
 }
 
 impl Writer {
     pub fn open(memory: Memory, spec: WriteSpec) -> Self {
-        let mut lease = Lease { epoch: Epoch(0), position: None };
+        let mut lease = Lease { epoch: Epoch(0), position: None, trouble: None };
         memory.swap(|state| {
             let lane = state.lanes.entry(spec.lane.clone()).or_insert_with(|| LaneState {
                 lane: spec.lane.clone(),
@@ -38,6 +41,9 @@ impl Writer {
                 owner: String::new(),
                 position: None,
                 changed_at: String::new(),
+                age_s: 0.0,
+                changes: 0,
+                trouble: None,
             });
             lane.epoch = lane.epoch.next();
             state.last_epoch = state.last_epoch.max(lane.epoch.0);
@@ -45,7 +51,7 @@ impl Writer {
             if spec.restart {
                 lane.position = None;
             }
-            lease = Lease { epoch: lane.epoch, position: lane.position.clone() };
+            lease = Lease { epoch: lane.epoch, position: lane.position.clone(), trouble: lane.trouble.clone() };
         });
         Self { memory, spec, lease, unit: None }
     }
@@ -72,8 +78,13 @@ impl Sink for Writer {
             return Err(Error::new(ErrorKind::Fenced, "another process has taken this lane over"));
         }
         self.fenced(&state)?;
-        self.unit =
-            Some(Unit { state: (*state).clone(), was_empty: BTreeMap::new(), retired: None, _only_one: only_one });
+        self.unit = Some(Unit {
+            state: (*state).clone(),
+            was_empty: BTreeMap::new(),
+            retired: None,
+            changes: 0,
+            _only_one: only_one,
+        });
         Ok(())
     }
 
@@ -100,6 +111,7 @@ impl Sink for Writer {
             let applied = apply(table(&mut unit.state, changes), was_empty, changes, row, &mut report);
             applied.map_err(|e| changes.refused(row, e))?;
         }
+        unit.changes += parked::carried(batch);
         Ok(report)
     }
 
@@ -126,8 +138,25 @@ impl Sink for Writer {
         }
         if let Some(lane) = unit.state.lanes.get_mut(&self.spec.lane) {
             lane.position = Some(upto.clone());
+            lane.changes += unit.changes;
+            lane.trouble = None;
         }
         self.memory.swap(|state| *state = unit.state);
+        self.lease.trouble = None;
+        Ok(())
+    }
+
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        self.unit = None;
+        let mut fenced = Ok(());
+        self.memory.swap(|state| {
+            fenced = self.fenced(state);
+            if let (Ok(()), Some(lane)) = (&fenced, state.lanes.get_mut(&self.spec.lane)) {
+                lane.trouble = trouble.cloned();
+            }
+        });
+        fenced?;
+        self.lease.trouble = trouble.cloned();
         Ok(())
     }
 

@@ -18,7 +18,16 @@ use crate::connector::{Misfit, WritePlan, WriteSpec};
 /// The one control table of a sink: who runs a lane, how far it got, and which tables it created.
 pub const CREATE_POSITION: &str = "CREATE TABLE IF NOT EXISTS syncline_position (\
     job text NOT NULL PRIMARY KEY, epoch bigint NOT NULL, owner text NOT NULL, \
-    layout text, position text, created text, changed_at timestamptz NOT NULL)";
+    layout text, position text, created text, changed_at timestamptz NOT NULL, \
+    changes bigint NOT NULL DEFAULT 0, trouble text)";
+
+/// Whether the control table is one in which lanes count their changes.
+pub const COUNTS: &str = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute \
+    WHERE attrelid = 'syncline_position'::pg_catalog.regclass AND attname = 'changes' AND NOT attisdropped)";
+
+/// What one of before that lacks.
+pub const EXTEND_POSITION: &str = "ALTER TABLE syncline_position \
+    ADD COLUMN changes bigint NOT NULL DEFAULT 0, ADD COLUMN trouble text";
 
 /// Longest name; the server would cut off the rest.
 const NAME_BYTES_MAX: usize = 63;

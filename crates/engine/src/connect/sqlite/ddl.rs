@@ -15,7 +15,11 @@ use crate::connector::{Misfit, WritePlan, WriteSpec};
 /// The one control table of a sink: who runs a lane, and how far it got.
 pub const CREATE_POSITION: &str = "CREATE TABLE IF NOT EXISTS syncline_position (\
      job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, \
-     layout TEXT, position TEXT, changed_at TEXT NOT NULL)";
+     layout TEXT, position TEXT, changed_at TEXT NOT NULL, changes INTEGER NOT NULL DEFAULT 0, trouble TEXT)";
+
+/// What a control table of before lanes counted their changes lacks.
+pub const EXTEND_POSITION: &str = "ALTER TABLE syncline_position ADD COLUMN changes INTEGER NOT NULL DEFAULT 0; \
+     ALTER TABLE syncline_position ADD COLUMN trouble TEXT";
 
 /// What opening the sink would run, and what stands against it. `conn` is absent if the file is.
 pub fn plan(conn: Option<&Connection>, spec: &WriteSpec) -> Result<WritePlan> {

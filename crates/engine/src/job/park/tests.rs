@@ -133,7 +133,7 @@ async fn lanes_do_not_see_each_others() {
     other.look(&memory).await.unwrap();
     assert_eq!(other.in_all(), 0);
     let batch = other.divert(unit(&[(1, Op::Insert, 1, 1)]), false).unwrap();
-    assert_eq!(set_aside(&batch), 0);
+    assert_eq!(parked::set_aside(&batch), 0);
 }
 
 /// A table that is emptied leaves nothing to wait for; rows of a load are newer than what was parked.
