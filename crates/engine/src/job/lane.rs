@@ -9,6 +9,7 @@ use syncline_model::{Error, ErrorKind, Position, Result, TableName};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::anew::Looks;
 use super::park::Parking;
 use super::prepare::{PreparedLane, RESYNCS};
 use super::report::{JobReport, LaneProgress, LaneReport, Progress};
@@ -16,6 +17,7 @@ use super::run::run;
 use super::side::{Begins, Side};
 use super::step::{Step, reached};
 use super::steps::Steps;
+use super::widen::widen;
 use super::{Job, Prepared, Until};
 use crate::capture::follow::Place;
 use crate::capture::{parked, snapshot};
@@ -103,18 +105,30 @@ async fn run_lane(
     progress: &LaneProgress,
     mut stop: watch::Receiver<bool>,
 ) -> Result<FinishReport> {
-    let mut tries = Tries::default();
+    let mut shared = shared.clone();
+    let (mut tries, mut looks) = (Tries::default(), Looks::default());
     let mut parking = Parking::new(lane.spec.lane.clone(), shared.0.parks, &lane.spec.tables);
-    let mut side = Side::new(shared, &lane, progress, &stop);
+    let mut side = Side::new(&shared, &lane, progress, &stop);
     loop {
-        let error = match run_once(shared, &mut lane, &mut parking, progress, &mut side, &mut stop).await {
+        let (error, ended) = match run_once(&shared, &mut lane, &mut parking, progress, &mut side, &mut stop).await {
             Ok(Once::Done(finished)) => {
                 progress.finished();
                 return Ok(side.told(finished));
             }
             Ok(Once::Again) => continue,
-            Ok(Once::Failed(error)) => return Err(error),
-            Err(error) => error,
+            Ok(Once::Failed(error)) => (error, true),
+            Err(error) => (error, false),
+        };
+        let error = match looks.look(&error, &shared, &lane, progress).await {
+            Ok(Some(seen)) => {
+                (shared, lane) = (seen.shared, seen.lane);
+                parking = Parking::new(lane.spec.lane.clone(), shared.0.parks, &lane.spec.tables);
+                side = side.anew(&shared, &lane);
+                continue;
+            }
+            Ok(None) if ended => return Err(error),
+            Ok(None) => error,
+            Err(e) => e,
         };
         if error.kind() == ErrorKind::Fenced && is_resynced(&lane).await {
             tracing::info!("lane opens again to load tables again");
@@ -146,6 +160,7 @@ async fn run_once(
     side: &mut Side,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<Once> {
+    widen(lane).await?;
     let (end, ends) = watch::channel(false);
     let (apart, mut asked) = watch::channel(Apart::default());
     let ended = {

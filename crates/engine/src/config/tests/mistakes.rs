@@ -14,7 +14,7 @@ fn unknown_keys_at_every_level() {
     "#);
     insta::assert_snapshot!(mistake(&format!("{SHOP}jobs:\n  night:\n    from: shop\n    to: laptop\n    tabels:\n      orders: {{}}\n")), @r#"
     unknown key `tabels`; did you mean `tables`? [file conf/syncline.yaml:9:5]
-    -> known here: from, to, capture, install, on_error, mode, tables, batch_bytes_max
+    -> known here: from, to, capture, install, on_error, schema, mode, tables, batch_bytes_max
     "#);
     insta::assert_snapshot!(mistake(&format!("{SHOP}jobs:\n  night:\n    from: shop\n    to: laptop\n    tables:\n      orders:\n        wher: a = 1\n")), @r#"
     unknown key `wher`; did you mean `where`? [file conf/syncline.yaml:11:9]
