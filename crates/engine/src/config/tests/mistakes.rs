@@ -289,3 +289,19 @@ fn references_that_lead_nowhere() {
     -> for a literal `${` write `$${`
     "#);
 }
+
+#[test]
+fn columns_are_added_only_where_changes_are_carried() {
+    let job = |rest: &str| mistake(&format!("{SHOP}jobs:\n  live: {{from: shop, to: laptop, {rest}}}\n"));
+    insta::assert_snapshot!(job("schema: add_columns"), @r"
+    `schema: add_columns` is for jobs that follow, and this job takes snapshots [file conf/syncline.yaml:6:42]
+    -> say `capture: trigger`; a snapshot needs a sink that has the columns
+    ");
+    insta::assert_snapshot!(job("capture: trigger, schema: add_colums"), @r"
+    unknown word `add_colums`; did you mean `add_columns`? [file conf/syncline.yaml:6:60]
+    -> known here: pause, add_columns
+    ");
+    let plan =
+        plan(&format!("{SHOP}jobs:\n  live: {{from: shop, to: laptop, capture: trigger, schema: add_columns}}\n"));
+    assert_eq!(plan.unwrap().jobs["live"].schema, SchemaChange::AddColumns);
+}

@@ -48,7 +48,13 @@ pub async fn plan(session: &Session, spec: &WriteSpec) -> Result<WritePlan> {
         match there.get(&table.name) {
             Some(existing) => match catalog::what_it_is(&existing.relkind) {
                 Some(reason) => misfit(format!("it is there and no table of its own rows: {reason}")),
-                None => existing_table(table, existing, (&narrow, &mut missing), &mut plan),
+                None => {
+                    if let Some(added) = narrow.get(&table.name) {
+                        add_columns(added, &mut missing, &mut plan);
+                    }
+                    let adds = spec.add_columns && !parked::is_own(table);
+                    existing_table(table, existing, adds, &mut plan);
+                }
             },
             None => {
                 let lacking = missing.misfits(table);
@@ -157,19 +163,10 @@ fn declared(table: &TableSchema, column: &Column) -> String {
     if table.brand == BRAND { column.native.clone() } else { types::declared(&column.logical) }
 }
 
-fn existing_table(
-    table: &TableSchema,
-    existing: &Table,
-    (narrow, missing): (&BTreeMap<TableName, TableSchema>, &mut Missing),
-    plan: &mut WritePlan,
-) {
+fn existing_table(table: &TableSchema, existing: &Table, adds: bool, plan: &mut WritePlan) {
     let name = table.name.to_string();
-    let added = narrow.get(&table.name);
-    if let Some(added) = added {
-        add_columns(added, missing, plan);
-    }
     let mut misfit = |reason: String| plan.misfits.push(Misfit { table: name.clone(), reason });
-    table.fit(&existing.schema, added.map(|_| SAME)).misfits.into_iter().for_each(&mut misfit);
+    table.fit(&existing.schema, adds.then_some(SAME)).misfits.into_iter().for_each(&mut misfit);
     for (column, there) in
         table.columns.iter().filter_map(|c| Some((c, existing.schema.columns.iter().find(|t| t.name == c.name)?)))
     {
