@@ -160,6 +160,8 @@ fn run(sink: Arc<dyn Connector>) -> f64 {
         follow: None,
         restart: false,
         parks: false,
+        adds_columns: false,
+        installs: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let before = cpu_us();

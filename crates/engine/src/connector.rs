@@ -269,6 +269,9 @@ pub struct WriteSpec {
     pub once: bool,
     /// Forget how far the lane got and start over.
     pub restart: bool,
+    /// Whether columns that the sink's tables lack are added when it is opened; else they are misfits. They are empty for the
+    /// rows that are there: whoever asks for it loads these tables again.
+    pub add_columns: bool,
 }
 
 /// What a side lane's id ends in.
@@ -329,6 +332,29 @@ pub struct WritePlan {
     /// The tables whose columns are of the very types that the source's are, so that rows may come in the brand's form.
     #[serde(skip)]
     pub native: Vec<TableName>,
+    /// The columns that tables of the sink are given; their statements are among `statements`.
+    #[serde(skip)]
+    pub added: Vec<Added>,
+}
+
+/// A column that a table of the sink is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// The sink's table.
+    pub table: TableName,
+    /// The column.
+    pub column: Arc<str>,
+    /// What adds it.
+    pub statement: String,
+}
+
+impl WritePlan {
+    /// Notes a column that opening the sink adds, and what has to be created before it.
+    pub fn adds(&mut self, table: &TableName, column: &Arc<str>, statement: String) {
+        self.notices.push(format!("{table}: column {column} is added at the sink, and the table is loaded again"));
+        self.statements.push(statement.clone());
+        self.added.push(Added { table: table.clone(), column: column.clone(), statement });
+    }
 }
 
 /// Why a table's rows cannot go into the sink unaltered.

@@ -20,6 +20,7 @@ mod crash;
 mod decorators;
 mod faults;
 mod follow;
+mod follow_ddl;
 mod follow_mariadb;
 mod follow_postgres;
 mod found;

@@ -95,6 +95,8 @@ pub async fn copy(context: &Context, args: CopyArgs) -> Result<Outcome> {
         follow: None,
         restart: args.restart,
         parks: false,
+        adds_columns: false,
+        installs: false,
     };
     let prepared = prepare(&job).await?;
     if args.dry_run {

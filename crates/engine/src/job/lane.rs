@@ -9,6 +9,7 @@ use syncline_model::{Error, ErrorKind, Position, Result, TableName};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::anew::Looks;
 use super::park::Parking;
 use super::prepare::{PreparedLane, RESYNCS};
 use super::report::{JobReport, LaneProgress, LaneReport, Progress};
@@ -16,6 +17,7 @@ use super::run::run;
 use super::side::{Begins, Side};
 use super::step::{Step, reached};
 use super::steps::Steps;
+use super::widen::widen;
 use super::{Job, Prepared, Until};
 use crate::capture::control::Trouble;
 use crate::capture::follow::Place;
@@ -107,19 +109,32 @@ async fn run_lane(
     progress: &LaneProgress,
     mut stop: watch::Receiver<bool>,
 ) -> Result<FinishReport> {
-    let mut tries = Tries::default();
+    let mut shared = shared.clone();
+    let (mut tries, mut looks) = (Tries::default(), Looks::default());
     let mut parking = Parking::new(lane.spec.lane.clone(), shared.0.parks, &lane.spec.tables);
-    let mut side = Side::new(shared, &lane, progress, &stop);
+    let mut side = Side::new(&shared, &lane, progress, &stop);
     loop {
-        let failed = match run_once(shared, &mut lane, &mut parking, progress, &mut side, &mut stop).await {
+        let (mut failed, ended) = match run_once(&shared, &mut lane, &mut parking, progress, &mut side, &mut stop).await
+        {
             Ok(Once::Done(finished)) => {
                 progress.finished();
                 return Ok(side.told(finished));
             }
             Ok(Once::Again) => continue,
-            Ok(Once::Failed(error)) => return Err(error),
-            Err(failed) => failed,
+            Ok(Once::Failed(error)) => (Failed::from(error), true),
+            Err(failed) => (failed, false),
         };
+        match looks.look(&failed.error, &shared, &lane, progress).await {
+            Ok(Some(seen)) => {
+                (shared, lane) = (seen.shared, seen.lane);
+                parking = Parking::new(lane.spec.lane.clone(), shared.0.parks, &lane.spec.tables);
+                side = side.anew(&shared, &lane);
+                continue;
+            }
+            Ok(None) if ended => return Err(failed.error),
+            Ok(None) => {}
+            Err(error) => failed.error = error,
+        }
         if failed.error.kind() == ErrorKind::Fenced && is_resynced(&lane).await {
             tracing::info!("lane opens again to load tables again");
             side.forget();
@@ -150,6 +165,7 @@ async fn run_once(
     side: &mut Side,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<Once, Failed> {
+    widen(lane).await?;
     let (end, ends) = watch::channel(false);
     let (apart, mut asked) = watch::channel(Apart::default());
     let ended = {

@@ -16,7 +16,7 @@ use super::session::{Session, bound};
 use super::{catalog, ddl, name_of, quoted};
 use crate::capture::control::{Trouble, fenced};
 use crate::capture::{parked, snapshot};
-use crate::connector::{FinishReport, LaneId, Lease, Sink, WriteReport, WriteSpec};
+use crate::connector::{Added, FinishReport, LaneId, Lease, Sink, WriteReport, WriteSpec};
 
 /// An open sink.
 pub struct Writer {
@@ -55,6 +55,9 @@ impl Writer {
         // What a source of the same brand holds: the 30th of February. The columns' places refuse everything else.
         session.run("SET SESSION sql_mode = CONCAT(@@sql_mode, ',ALLOW_INVALID_DATES')").await?;
         let (lease, created) = take(&mut session, &spec).await?;
+        if spec.add_columns {
+            add_columns(&settings, &spec).await?;
+        }
         let names: Vec<TableName> = spec.tables.iter().map(|t| t.name.clone()).collect();
         let there = catalog::tables(&mut session, &names).await?;
         let tables = spec.tables.iter().enumerate().map(|(number, schema)| {
@@ -77,6 +80,19 @@ impl Writer {
         };
         Ok(Self { lease, state })
     }
+}
+
+/// Adds what the tables lack. Each statement commits by itself; what is left by one that fails is added by the next.
+async fn add_columns(settings: &Settings, spec: &WriteSpec) -> Result<()> {
+    let mut session = Session::open(settings).await?;
+    let added = ddl::plan(&mut session, spec).await?.added;
+    // Whoever reads a table meanwhile waits behind this one.
+    session.run("SET SESSION lock_wait_timeout = 1").await?;
+    for Added { table, statement, .. } in &added {
+        session.define(statement).await.map_err(|e| e.at("table", table.to_string()))?;
+    }
+    session.end().await;
+    Ok(())
 }
 
 #[async_trait]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncline_model::change::Op;
-use syncline_model::{CellBuf, ChangeBatch, Epoch, Error, ErrorKind, Position, Result, TableChanges, TableName};
+use syncline_model::{
+    CellBuf, ChangeBatch, Column, Epoch, Error, ErrorKind, Position, Result, TableChanges, TableName, TableSchema,
+};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{Memory, State, Table};
@@ -52,6 +54,7 @@ impl Writer {
                 lane.position = None;
             }
             lease = Lease { epoch: lane.epoch, position: lane.position.clone(), trouble: lane.trouble.clone() };
+            spec.tables.iter().filter(|_| spec.add_columns).for_each(|table| add_columns(state, table));
         });
         Self { memory, spec, lease, unit: None }
     }
@@ -167,6 +170,19 @@ impl Sink for Writer {
             self.memory.swap(|state| state.lanes.retain(|id, lane| *id != self.spec.lane || lane.epoch != epoch));
         }
         Ok(FinishReport::default())
+    }
+}
+
+/// Adds what a table lacks.
+fn add_columns(state: &mut State, wanted: &TableSchema) {
+    let Some(table) = state.tables.get_mut(&wanted.name) else { return };
+    let added = wanted.fit(&table.schema, Some(|a, b| a == b)).added;
+    let (table, rows_wide) = (Arc::make_mut(table), added.len());
+    let schema = Arc::make_mut(&mut table.schema);
+    let columns = added.iter().filter_map(|&i| wanted.columns.get(i));
+    schema.columns.extend(columns.map(|c| Column { nullable: true, default: None, ..c.clone() }));
+    for row in table.rows.values_mut() {
+        row.resize(row.len() + rows_wide, CellBuf::NULL);
     }
 }
 

@@ -16,7 +16,7 @@ use super::session::{Session, failed, in_passing};
 use super::{catalog, ddl, finish};
 use crate::capture::control::{Trouble, created, fenced, first_epoch};
 use crate::capture::{parked, snapshot};
-use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
+use crate::connector::{Added, FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
 /// Serialises who creates and removes the control table. Any number; this one reads `syncline` on a telephone.
 const CONTROL_LOCK: i64 = 79_625_463;
@@ -55,6 +55,9 @@ impl Writer {
             Err(e) => return Err(failed(e, "cannot take the lane")),
         };
         let (lease, created) = take(&session, &spec).await?;
+        if spec.add_columns {
+            add_columns(&session, &spec).await?;
+        }
         let names: Vec<TableName> = spec.tables.iter().map(|t| t.name.clone()).collect();
         let mut there = catalog::tables(&session, &names).await?;
         let tables = spec
@@ -79,6 +82,21 @@ impl Writer {
         };
         Ok(Self { lease, state })
     }
+}
+
+/// Adds what the tables lack, all of it or nothing.
+async fn add_columns(session: &Session, spec: &WriteSpec) -> Result<()> {
+    let cannot = |e| failed(e, "cannot add columns to the sink's tables");
+    let added = ddl::plan(session, spec).await?.added;
+    // Whoever reads a table meanwhile waits behind this one.
+    session.client.batch_execute("BEGIN; SET LOCAL lock_timeout = '1s'").await.map_err(cannot)?;
+    for Added { table, statement, .. } in &added {
+        if let Err(e) = session.client.batch_execute(statement).await {
+            let _ = session.client.batch_execute("ROLLBACK").await;
+            return Err(cannot(e).at("table", table.to_string()));
+        }
+    }
+    session.client.batch_execute("COMMIT").await.map_err(cannot)
 }
 
 async fn take(session: &Session, spec: &WriteSpec) -> Result<(Lease, BTreeSet<TableName>)> {

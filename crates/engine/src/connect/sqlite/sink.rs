@@ -12,7 +12,7 @@ use super::apply::TableSink;
 use super::{catalog, ddl, failed, in_place, quoted};
 use crate::capture::control::{Trouble, fenced, first_epoch};
 use crate::capture::parked;
-use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
+use crate::connector::{Added, FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
 /// An open sink.
 pub struct Writer {
@@ -50,6 +50,9 @@ impl Writer {
         }
         let lease = take(&conn, &spec).map_err(cannot)?;
         conn.execute_batch("COMMIT").map_err(cannot)?;
+        if spec.add_columns {
+            add_columns(&conn, &spec)?;
+        }
         let mut tables = HashMap::new();
         for schema in &spec.tables {
             tables.insert(schema.name.clone(), TableSink::open(&conn, schema)?);
@@ -60,6 +63,19 @@ impl Writer {
         let state = State { conn, spec, epoch, in_unit: false, changes: 0, has_position, tables, schema_version };
         Ok(Self { lease, state })
     }
+}
+
+/// Adds what the tables lack, all of it or nothing.
+fn add_columns(conn: &Connection, spec: &WriteSpec) -> Result<()> {
+    let cannot = |e| failed(e, "cannot add columns to the sink's tables");
+    conn.execute_batch("BEGIN IMMEDIATE").map_err(cannot)?;
+    // Looked at under the lock: somebody else may have added them since.
+    let added = ddl::plan(Some(conn), spec).and_then(|plan| {
+        let run = |a: &Added| conn.execute_batch(&a.statement).map_err(|e| cannot(e).at("table", a.table.to_string()));
+        plan.added.iter().try_for_each(run)
+    });
+    conn.execute_batch(if added.is_ok() { "COMMIT" } else { "ROLLBACK" }).map_err(cannot)?;
+    added
 }
 
 fn take(conn: &Connection, spec: &WriteSpec) -> rusqlite::Result<Lease> {

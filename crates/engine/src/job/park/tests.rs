@@ -17,7 +17,14 @@ fn table() -> Arc<TableSchema> {
 
 fn spec() -> WriteSpec {
     let tables = vec![table(), parked::schema()];
-    WriteSpec { lane: LaneId("lane".into()), owner: "test".into(), tables, once: false, restart: false }
+    WriteSpec {
+        lane: LaneId("lane".into()),
+        owner: "test".into(),
+        tables,
+        once: false,
+        restart: false,
+        add_columns: false,
+    }
 }
 
 /// Changes of the table as one unit: number, operation, key, value.
