@@ -109,7 +109,12 @@ pub(super) fn claimed(rules: &TableRules, row: &RowState) -> Option<Rank> {
 }
 
 /// The values of those columns; absent if one of them is null.
-pub(super) fn values<'a>(rules: &TableRules, key: &'a Cells, row: &'a RowState, columns: &[usize]) -> Option<Vec<&'a CellBuf>> {
+pub(super) fn values<'a>(
+    rules: &TableRules,
+    key: &'a Cells,
+    row: &'a RowState,
+    columns: &[usize],
+) -> Option<Vec<&'a CellBuf>> {
     let cells = columns.iter().map(|&column| rules.cell(key, row, column));
     cells.map(|cell| cell.filter(|cell| !cell.as_cell().is_null())).collect()
 }

@@ -69,10 +69,13 @@ fn take_turns(known: &mut Known, open: &BTreeSet<RowKey>) {
     }
     turns.sort_unstable();
     for (_, rank, at) in turns {
-        let mut claims = known.entries.get(at).and_then(Entry::after).into_iter().flat_map(|bonds| &bonds.claims).enumerate();
+        let mut claims =
+            known.entries.get(at).and_then(Entry::after).into_iter().flat_map(|bonds| &bonds.claims).enumerate();
         let clash = claims.position(|(unique, values)| {
             let turn = (rank, &at.1);
-            values.as_ref().is_some_and(|values| held_since(known, at.0, unique, values).is_some_and(|held| held < turn))
+            values
+                .as_ref()
+                .is_some_and(|values| held_since(known, at.0, unique, values).is_some_and(|held| held < turn))
         });
         if let Some(entry) = known.entries.get_mut(at) {
             entry.admit(clash);
@@ -120,8 +123,7 @@ fn moved(known: &Known, open: &BTreeSet<RowKey>) -> (BTreeSet<Value>, BTreeSet<R
     }
     let mut opened = BTreeSet::new();
     values.retain(|(table, unique, values)| {
-        let (before, since) =
-            (held_before(known, *table, *unique, values), held_since(known, *table, *unique, values));
+        let (before, since) = (held_before(known, *table, *unique, values), held_since(known, *table, *unique, values));
         for (at, entry) in known.claimants(*table, *unique, values).filter(|(at, _)| !open.contains(*at)) {
             let turn = entry.after().map(|bonds| (bonds.rank, &at.1));
             let earlier = |held: Option<Turn>| held.is_some() && held < turn;

@@ -84,7 +84,9 @@ fn hide_orphans(known: &mut Known, again: &BTreeSet<RowKey>) {
     loop {
         let orphans: Vec<&RowKey> = again
             .iter()
-            .filter(|at| known.entries.get(*at).is_some_and(|entry| entry.is_visible() && waits(known, at, entry).is_some()))
+            .filter(|at| {
+                known.entries.get(*at).is_some_and(|entry| entry.is_visible() && waits(known, at, entry).is_some())
+            })
             .collect();
         if orphans.is_empty() {
             break;
