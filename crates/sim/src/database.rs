@@ -171,9 +171,11 @@ impl Database {
                 taken.is_sorted_by(|one, next| one < next)
             };
             let answered = |reference: &Reference| {
-                let parents = self.table(reference.to).values();
-                let parents: BTreeSet<_> = parents.filter_map(|row| values(row, reference.to_columns)).collect();
-                rows.values().filter_map(|row| values(row, reference.columns)).all(|value| parents.contains(&value))
+                let parents = self.table(reference.to);
+                rows.values().filter_map(|row| values(row, reference.columns)).all(|wanted| match &*wanted {
+                    [key] if reference.to_columns == [0] => parents.contains_key(key),
+                    wanted => parents.values().any(|parent| has(parent, reference.to_columns, wanted)),
+                })
             };
             rows.is_empty() || (table.uniques.iter().all(unique) && table.references.iter().all(answered))
         };
@@ -210,6 +212,11 @@ fn captured(table: usize, before: Option<&Row>, after: Option<&Row>) -> Option<(
 /// The values of those columns; absent if one of them is null.
 pub fn values(row: &[Option<i64>], columns: &[usize]) -> Option<Vec<i64>> {
     columns.iter().map(|column| row.get(*column).copied().flatten()).collect()
+}
+
+/// Whether a row has those values, none of them null, in those columns.
+pub fn has(row: &[Option<i64>], columns: &[usize], wanted: &[i64]) -> bool {
+    columns.iter().zip(wanted).all(|(column, wanted)| row.get(*column) == Some(&Some(*wanted)))
 }
 
 /// The keys of the row before and after a change.

@@ -39,6 +39,8 @@ pub enum Wrong {
     LocksOnlyWhatItBrings,
     /// An import folds the changes of the rows that it brings, and leaves the rest of their transactions for later.
     FoldsOnlyWhatItBrings,
+    /// An import locks what it writes, but not what it reads.
+    ReadsUnlocked,
     /// An import does not look, when all is found, whether somebody committed meanwhile.
     UnfoldedRead,
     /// When a row comes or goes, those that refer to it are not looked for.
@@ -93,7 +95,7 @@ pub enum Wrong {
 
 impl Wrong {
     /// All of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::NoTombstone,
         Self::TombstoneReleasedEarly,
         Self::ReleasedByVectorsAlone,
@@ -111,6 +113,7 @@ impl Wrong {
         Self::FoldBeforeLock,
         Self::LocksOnlyWhatItBrings,
         Self::FoldsOnlyWhatItBrings,
+        Self::ReadsUnlocked,
         Self::UnfoldedRead,
         Self::ChildrenNotFollowed,
         Self::OldValuesNotLookedAt,

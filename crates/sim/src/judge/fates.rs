@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::merge::{Cells, Fate, Group, Rank, Reason, State};
 
 use super::{Broken, broken};
-use crate::database::{Row, number, values};
+use crate::database::{Row, has, number, values};
 use crate::setup::TABLES;
 
 const PROMISE: &str = "P5 the visible rows are a function of the state";
@@ -114,6 +114,6 @@ fn waits(tables: &[Vec<Live>], fates: &[Vec<Fate>], table: usize, row: &Row) -> 
         let Some(wanted) = values(row, reference.columns) else { return false };
         let parents = tables.get(reference.to).into_iter().flatten().zip(fates.get(reference.to).into_iter().flatten());
         let mut visible = parents.filter(|(_, fate)| **fate == Fate::Visible);
-        !visible.any(|(parent, _)| values(&parent.row, reference.to_columns).as_ref() == Some(&wanted))
+        !visible.any(|(parent, _)| has(&parent.row, reference.to_columns, &wanted))
     })
 }

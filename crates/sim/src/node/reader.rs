@@ -11,7 +11,7 @@ use syncline_model::origin::Origin;
 use syncline_model::stamp::Stamp;
 
 use super::{Locks, Users};
-use crate::database::{Database, Row, cell, key, key_number, number, values};
+use crate::database::{Database, Row, cell, has, key, key_number, number};
 use crate::history::World;
 use crate::setup::TABLES;
 use crate::wrong::Wrong;
@@ -44,7 +44,7 @@ impl Rows for Reader<'_> {
         self.waiting_asked |= asked.iter().any(|ask| ask.among == Among::Waiting);
         self.world.counts.asked += 1;
         self.world.counts.read += found.len() as u64;
-        if !self.world.is(Wrong::LocksOnlyWhatItBrings) {
+        if !self.world.is(Wrong::LocksOnlyWhatItBrings) && !self.world.is(Wrong::ReadsUnlocked) {
             self.locks.extend(found.iter().map(|stored| (stored.table, key_number(&stored.key))));
         }
         if !self.world.is(Wrong::FoldBeforeLock) && !self.world.is(Wrong::LocksOnlyWhatItBrings) {
@@ -59,7 +59,7 @@ impl Reader<'_> {
     fn visible(&self, ask: &Ask, wanted: &[i64], found: &mut Vec<Stored>) {
         let Some(rules) = self.world.setup.group.table(ask.table) else { return };
         for (id, row) in self.database.table(ask.table) {
-            if values(row, &ask.columns).is_some_and(|values| values == wanted) {
+            if has(row, &ask.columns, wanted) {
                 let key = key(*id);
                 let row = shown(rules, self.state.row(ask.table, &key), row);
                 found.push(Stored { table: ask.table, key, row, fate: Fate::Visible });
@@ -72,13 +72,13 @@ impl Reader<'_> {
         let Some(rules) = self.world.setup.group.table(ask.table) else { return };
         let parked = self.fates.get(ask.table).into_iter().flatten();
         for (key, fate) in parked.filter(|(_, fate)| **fate != Fate::Visible && ask.among.is(**fate)) {
-            if self.world.is(Wrong::HiddenParentsLeftOut) && points_at(ask) {
+            if self.world.is(Wrong::HiddenParentsLeftOut) && ask.columns == [0] {
                 continue;
             }
             let Some(row) = self.state.row(ask.table, key) else { continue };
             let cells = rules.cells(key, row);
             let cells: Option<Row> = cells.map(|cells| cells.iter().map(number).collect());
-            if cells.and_then(|cells| values(&cells, &ask.columns)).is_some_and(|values| values == wanted) {
+            if cells.is_some_and(|cells| has(&cells, &ask.columns, wanted)) {
                 found.push(Stored { table: ask.table, key: key.clone(), row: row.clone(), fate: *fate });
             }
         }
@@ -96,12 +96,6 @@ impl Reader<'_> {
             _ => false,
         }
     }
-}
-
-/// Whether it asks where a foreign key points.
-fn points_at(ask: &Ask) -> bool {
-    let mut references = TABLES.iter().flat_map(|table| table.references);
-    references.any(|reference| reference.to == ask.table && reference.to_columns == ask.columns)
 }
 
 /// A row of the application's table with its stamps. A row without any is one that was not folded yet.

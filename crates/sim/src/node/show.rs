@@ -28,6 +28,9 @@ impl Node {
         locks: &mut Locks,
         users: &mut Users,
     ) -> Result<bool, Broken> {
+        if self.touched.is_empty() {
+            return Ok(true);
+        }
         users.committed = false;
         let ripples = self.ripples(world, locks, users)?;
         let (fates, writes) = self.due_writes(world, &ripples);
@@ -40,8 +43,9 @@ impl Node {
         }
         let raced = !world.is(Wrong::FoldBeforeLock) && users.race(world, &mut self.database, locks);
         let spare = (raced && !spoiled).then(|| self.database.clone());
+        let written = !writes.is_empty();
         self.write(world, writes);
-        if !self.database.is_sound() {
+        if written && !self.database.is_sound() {
             // A constraint of the database refuses what meets what somebody wrote in the last moment.
             if let Some(database) = spare {
                 self.database = database;
@@ -74,14 +78,14 @@ impl Node {
 
     /// Nobody sees that tombstones were released.
     pub(super) fn released(&mut self, world: &mut World, before: &State) -> Result<(), Broken> {
-        if *before == self.state {
-            return Ok(());
-        }
         for table in 0..TABLES.len() {
             for (key, row) in before.rows(table).filter(|(key, row)| self.state.row(table, key) != Some(row)) {
                 world.counts.released += u64::from(self.state.row(table, key).is_none());
                 self.touched.insert((table, key.clone()), Some(row.clone()));
             }
+        }
+        if self.touched.is_empty() {
+            return Ok(());
         }
         let mut users = self.users(world, 0);
         let ripples = self.ripples(world, &mut Locks::new(), &mut users)?;

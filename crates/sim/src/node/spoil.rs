@@ -19,7 +19,7 @@ use super::{Locks, Node, inner};
 use crate::database::{Captured, key, key_number, number};
 use crate::history::World;
 use crate::judge::Broken;
-use crate::setup::{BADGE, ITEMS, OWNER, OWNERS, TABLES};
+use crate::setup::{BADGE, ITEMS, OWNER, OWNERS};
 use crate::wrong::Wrong;
 
 impl Node {
@@ -152,7 +152,8 @@ impl Node {
         let mut owners = live(OWNERS);
         owners.sort_by_key(|(key, _)| !self.database.table(OWNERS).contains_key(&key_number(key)));
         let mut taken = Vec::new();
-        let mut fates = vec![BTreeMap::new(); TABLES.len()];
+        let mut fates = view(group, &self.state);
+        fates.iter_mut().take(ITEMS + 1).for_each(BTreeMap::clear);
         for (key, badge) in owners {
             let free = badge.is_none_or(|badge| !taken.contains(&badge));
             taken.extend(badge);
