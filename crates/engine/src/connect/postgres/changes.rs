@@ -38,6 +38,9 @@ const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::fr
 /// How often it is asked at most while transactions end that have most likely written to other tables.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
+/// How often it is made sure that the triggers are as they should be while nothing moves: without them nothing would.
+const VERIFY_EVERY: Duration = Duration::from_secs(5);
+
 /// How many change tables one query is asked about.
 const ASKED_MAX: usize = 200;
 
@@ -58,6 +61,7 @@ pub struct Changes {
     oids: Vec<u32>,
     /// What the catalogue said of the tables when capture was last verified.
     mark: Option<String>,
+    verified: Instant,
     /// What is known to be in ticks, or to be none of this lane's.
     looked: Option<Look>,
     /// When it was last asked whether there is anything new.
@@ -118,6 +122,7 @@ impl Changes {
             oids,
             // Asked at the first tick, and then compared with what stands here: verified again.
             mark: None,
+            verified: Instant::now(),
             looked: None,
             asked: Instant::now(),
             kept: Kept::default(),
@@ -140,6 +145,7 @@ impl Changes {
             }
             self.mark = mark;
         }
+        self.verified = Instant::now();
         Ok(())
     }
 
@@ -451,6 +457,9 @@ impl Captured for Changes {
             }
             let calm = self.last_change.elapsed() > Duration::from_secs(1);
             let over = Instant::now() >= until;
+            if self.verified.elapsed() > VERIFY_EVERY {
+                self.verify().await?;
+            }
             // The next change should not wait for commits that are in no hurry.
             if calm || over {
                 self.settle().await?;
