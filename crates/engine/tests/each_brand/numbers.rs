@@ -172,3 +172,23 @@ fn an_operation_that_does_not_exist_is_refused() {
         }
     }
 }
+
+/// Numbers, ticks and positions have 64 bits.
+#[test]
+fn change_numbers_have_64_bits() {
+    for brand in BRANDS {
+        let source = Source::new(brand, TABLE);
+        source.caught_up();
+        source.sql(match brand {
+            None => "UPDATE sqlite_sequence SET seq = 5000000000000 WHERE name = 'syncline_outbox'",
+            Some(Brand::Postgres) => "SELECT setval('syncline_order', 5000000000000)",
+            Some(Brand::Mariadb) => "ALTER TABLE syncline_outbox AUTO_INCREMENT = 5000000000001",
+        });
+        for n in 0..3 {
+            source.sql(&format!("INSERT INTO t VALUES ({n} + 10, 'late'); UPDATE t SET v = '{n}' WHERE id = 1"));
+            assert_eq!(source.sql("SELECT min(id) > 5000000000000 FROM syncline_log_1").replace('t', "1"), "1");
+            source.caught_up();
+            source.same("SELECT id, v FROM t ORDER BY id", "late numbers");
+        }
+    }
+}
