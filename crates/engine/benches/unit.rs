@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
+use syncline::capture::control::Trouble;
 use syncline::connect::sqlite::Sqlite;
 use syncline::connector::{
     Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, LaneId, Lease, Parked,
@@ -74,7 +75,7 @@ impl Connector for Ends {
         Ok(Box::new(Units { schema, given: 0 }))
     }
     async fn open_sink(&self, _spec: &WriteSpec) -> Result<Box<dyn Sink>> {
-        let lease = Lease { epoch: Epoch(1), position: None };
+        let lease = Lease { epoch: Epoch(1), position: None, trouble: None };
         Ok(Box::new(Nothing { lease, units_taken: self.units_taken.clone() }))
     }
 
@@ -124,6 +125,9 @@ impl Sink for Nothing {
         self.units_taken.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
+    async fn note(&mut self, _trouble: Option<&Trouble>) -> Result<()> {
+        Ok(())
+    }
     async fn finish(&mut self) -> Result<FinishReport> {
         Ok(FinishReport::default())
     }
@@ -156,6 +160,8 @@ fn run(sink: Arc<dyn Connector>) -> f64 {
         follow: None,
         restart: false,
         parks: false,
+        adds_columns: false,
+        installs: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let before = cpu_us();

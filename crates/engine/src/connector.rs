@@ -13,7 +13,8 @@
 //! - A sink's `begin` → `write`* → `commit` is one transaction: data, position and clocks become durable together (I2),
 //!   or, where the capabilities say so, `commit` is the flush that makes them durable.
 //! - `begin` without a `commit` before it takes the open unit back; so does dropping the sink.
-//! - Every `begin` and `commit` checks the epoch: who was fenced learns it and changes nothing.
+//! - Every `begin`, `commit` and `note` checks the epoch: who was fenced learns it and changes nothing.
+//! - What `note` was told stays with the lane until a unit is committed, which takes it back in the same transaction.
 //! - An error of a kind that may be retried, from anything but `write`, `retire`, `commit` and `finish`, means that nothing
 //!   happened: the same call may be made again. After such an error from those four the lane is opened anew from the sink's
 //!   own position (F03: the outcome of a lost `commit` is never guessed).
@@ -30,6 +31,8 @@ use async_trait::async_trait;
 use serde::Serialize;
 use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Position, Result, TableName, TableSchema};
+
+use crate::capture::control::Trouble;
 
 /// What a connector can do; only what planner, loop and behaviour suite act on. The default is nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -134,6 +137,10 @@ pub trait Sink: Send {
 
     /// Makes the unit and its position durable together.
     async fn commit(&mut self, upto: &Position) -> Result<()>;
+
+    /// Writes down at once what keeps the lane from getting on, or that nothing does; takes the open unit back. For people:
+    /// whoever cannot be reached is not told.
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()>;
 
     /// Every table is loaded: builds what waits for all of them. Of a one-time copy this is the end: it gives the lane back
     /// and removes what only the running lane needed.
@@ -262,6 +269,9 @@ pub struct WriteSpec {
     pub once: bool,
     /// Forget how far the lane got and start over.
     pub restart: bool,
+    /// Whether columns that the sink's tables lack are added when it is opened; else they are misfits. They are empty for the
+    /// rows that are there: whoever asks for it loads these tables again.
+    pub add_columns: bool,
 }
 
 /// What a side lane's id ends in.
@@ -304,6 +314,8 @@ pub struct Lease {
     pub epoch: Epoch,
     /// How far this lane got before, by the sink's own account.
     pub position: Option<Position>,
+    /// What keeps the lane from getting on, as the sink has it now.
+    pub trouble: Option<Trouble>,
 }
 
 /// What opening a sink would do.
@@ -320,6 +332,29 @@ pub struct WritePlan {
     /// The tables whose columns are of the very types that the source's are, so that rows may come in the brand's form.
     #[serde(skip)]
     pub native: Vec<TableName>,
+    /// The columns that tables of the sink are given; their statements are among `statements`.
+    #[serde(skip)]
+    pub added: Vec<Added>,
+}
+
+/// A column that a table of the sink is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// The sink's table.
+    pub table: TableName,
+    /// The column.
+    pub column: Arc<str>,
+    /// What adds it.
+    pub statement: String,
+}
+
+impl WritePlan {
+    /// Notes a column that opening the sink adds, and what has to be created before it.
+    pub fn adds(&mut self, table: &TableName, column: &Arc<str>, statement: String) {
+        self.notices.push(format!("{table}: column {column} is added at the sink, and the table is loaded again"));
+        self.statements.push(statement.clone());
+        self.added.push(Added { table: table.clone(), column: column.clone(), statement });
+    }
 }
 
 /// Why a table's rows cannot go into the sink unaltered.
@@ -393,8 +428,15 @@ pub struct LaneState {
     pub owner: String,
     /// How far it got.
     pub position: Option<Position>,
-    /// When it last committed, UTC.
+    /// When it was last taken or last committed, UTC.
     pub changed_at: String,
+    /// Seconds since then, by the sink's own clock.
+    pub age_s: f64,
+    /// Changes and loaded rows that it has committed in all.
+    #[serde(rename = "changes_total")]
+    pub changes: u64,
+    /// What keeps it from getting on; absent if nothing does.
+    pub trouble: Option<Trouble>,
 }
 
 /// Which parked changes are asked for.

@@ -123,6 +123,7 @@ struct Inner {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
     retry: Retry,
     change: Option<u64>,
+    columns: bool,
 }
 
 impl Error {
@@ -137,6 +138,7 @@ impl Error {
             source: None,
             retry: kind.policy().retry,
             change: None,
+            columns: false,
         }))
     }
 
@@ -179,6 +181,19 @@ impl Error {
     #[must_use]
     pub fn change(&self) -> Option<u64> {
         self.0.change
+    }
+
+    /// Says that columns of a source's table have come or gone, so that looking at both ends again may help.
+    #[must_use]
+    pub fn of_columns(mut self) -> Self {
+        self.0.columns = true;
+        self
+    }
+
+    /// Whether columns of a source's table have come or gone.
+    #[must_use]
+    pub fn is_of_columns(&self) -> bool {
+        self.0.columns
     }
 
     /// The error as it is shown, without these of its places: what it says of a change however often it is read.

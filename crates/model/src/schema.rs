@@ -352,10 +352,21 @@ impl TableSchema {
     /// Empty means that they can. Columns that only the sink has are fine if it fills them by itself.
     #[must_use]
     pub fn misfits(&self, sink: &Self) -> Vec<String> {
-        let mut found = Vec::new();
-        for column in &self.columns {
+        self.fit(sink, None).misfits
+    }
+
+    /// The same where the sink may be given columns that it lacks; `same` says which names are one name to it. Without
+    /// it none are added.
+    #[must_use]
+    pub fn fit(&self, sink: &Self, same: Option<fn(&str, &str) -> bool>) -> Fit {
+        let (mut found, mut added) = (Vec::new(), Vec::new());
+        for (i, column) in self.columns.iter().enumerate() {
             let Some(there) = sink.columns.iter().find(|c| c.name == column.name) else {
-                found.push(format!("the sink has no column {}", column.name));
+                match same.map(|same| self.not_addable(i, column, sink, same)) {
+                    Some(None) => added.push(i),
+                    Some(Some(why)) => found.push(format!("the sink has no column {}, {why}", column.name)),
+                    None => found.push(format!("the sink has no column {}", column.name)),
+                }
                 continue;
             };
             if there.generated {
@@ -389,7 +400,20 @@ impl TableSchema {
             }
         }
         self.key_misfits(sink, &mut found);
-        found
+        Fit { misfits: found, added }
+    }
+
+    /// Why the sink is not given a column of that name; nothing if it can be.
+    fn not_addable(&self, i: usize, column: &Column, sink: &Self, same: fn(&str, &str) -> bool) -> Option<String> {
+        let alike = |other: &&Column| other.name != column.name && same(&other.name, &column.name);
+        if self.key.contains(&i) {
+            return Some("and none is added that belongs to the key: its rows would have no value of it".into());
+        }
+        if column.generated {
+            return Some("and the source computes it: add it there, computed or as a plain column".into());
+        }
+        let other = sink.columns.iter().chain(&self.columns).find(alike)?;
+        Some(format!("and its column {} is called the same to it", other.name))
     }
 
     /// A sink that takes two different keys for one would quietly keep only one of the two rows (I10).
@@ -420,6 +444,15 @@ impl TableSchema {
             }
         }
     }
+}
+
+/// How the rows of one table fit into another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fit {
+    /// Reasons why they do not, even with what is added.
+    pub misfits: Vec<String>,
+    /// Positions of the columns that the sink lacks and can be given: each may be null there, for the rows that it has.
+    pub added: Vec<usize>,
 }
 
 fn described(column: &Column) -> String {

@@ -63,7 +63,8 @@ pub fn run_beside(command: &mut Command, log: &Path, servers: &[u32]) -> Result<
     Ok(Run { wall_s, cpu_s, servers_s, peak_kib: peak, others_cores })
 }
 
-fn looked(id: u32) -> Option<u64> {
+/// The most memory that a process ever had resident, in KiB; none if it has ended.
+pub fn looked(id: u32) -> Option<u64> {
     fs::read_to_string(format!("/proc/{id}/status")).ok().and_then(|text| peak_kib(&text))
 }
 
@@ -73,7 +74,7 @@ fn waited_for_s() -> f64 {
 }
 
 /// Of these processes, those that they started, and those that have ended: what a child used is then its parent's.
-fn families_s(roots: &[u32]) -> f64 {
+pub fn families_s(roots: &[u32]) -> f64 {
     if roots.is_empty() {
         return 0.0;
     }

@@ -12,6 +12,7 @@ mod copy;
 pub mod data;
 mod ends;
 mod follow;
+mod live;
 pub mod machine;
 mod mariadb;
 pub mod measure;
@@ -65,6 +66,12 @@ const BENCHES: &[Bench] = &[
         run: memory_brands::run,
     },
     Bench { name: "follow", does: "changes/s of a backlog", rows: &[1_000_000], run: follow::run },
+    Bench {
+        name: "live",
+        does: "commit to visible, idling, and many tables while a job follows",
+        rows: &[10_000],
+        run: live::run,
+    },
     Bench {
         name: "capture",
         does: "what triggers cost the application, against the same statements without",

@@ -23,9 +23,9 @@ pub fn strike(state: &State, stage: &Stage, mut random: Random) -> Result<()> {
         rest(state, Duration::from_millis(100 + random.below(1500)));
         let place = usize::try_from(random.below(stage.machines.len() as u64)).unwrap_or(0);
         let Some(machine) = stage.machines.get(place) else { continue };
-        state.in_trouble();
+        state.trouble_begins();
         let fault = strike_at(state, machine, &mut random)?;
-        state.in_trouble();
+        state.trouble_ends();
         state.count(&format!("fault: {fault}"));
         state.note(&format!("{}: {fault}", machine.name));
     }

@@ -21,10 +21,16 @@ pub struct State {
     committed: AtomicU64,
     kills: AtomicU64,
     counts: Mutex<BTreeMap<String, u64>>,
-    /// The latest moment at which a server or its network was not well.
-    trouble: Mutex<Option<Instant>>,
+    /// Whether a server or its network is not well, or since when it is again.
+    trouble: Mutex<Trouble>,
     failure: Mutex<Option<String>>,
     events: Mutex<File>,
+}
+
+enum Trouble {
+    Never,
+    Now,
+    Until(Instant),
 }
 
 impl State {
@@ -39,7 +45,7 @@ impl State {
             committed: AtomicU64::new(0),
             kills: AtomicU64::new(0),
             counts: Mutex::new(BTreeMap::new()),
-            trouble: Mutex::new(None),
+            trouble: Mutex::new(Trouble::Never),
             failure: Mutex::new(None),
             events: Mutex::new(events),
         }
@@ -132,14 +138,22 @@ impl State {
         locked(&self.counts).clone()
     }
 
-    /// Now something around the program is not well.
-    pub fn in_trouble(&self) {
-        *locked(&self.trouble) = Some(Instant::now());
+    /// From now on something around the program is not well. A server may take its time to come back.
+    pub fn trouble_begins(&self) {
+        *locked(&self.trouble) = Trouble::Now;
+    }
+
+    pub fn trouble_ends(&self) {
+        *locked(&self.trouble) = Trouble::Until(Instant::now());
     }
 
     /// Whether something was not well after that moment, or within a while before it.
     pub fn troubled_since(&self, moment: Instant, before: Duration) -> bool {
-        locked(&self.trouble).is_some_and(|trouble| trouble + before > moment)
+        match *locked(&self.trouble) {
+            Trouble::Never => false,
+            Trouble::Now => true,
+            Trouble::Until(end) => end + before > moment,
+        }
     }
 
     /// A line for whoever looks into the folder afterwards.

@@ -285,8 +285,10 @@ impl<C: Captured> Follower<C> {
     }
 
     async fn tick(&mut self) -> Result<()> {
+        let began = Instant::now();
         self.newest = self.captured.tick().await?;
         self.ticked = Instant::now();
+        tracing::trace!(tick = self.newest.number, us = micros(began), "tick");
         Ok(())
     }
 
@@ -315,10 +317,16 @@ impl<C: Captured> Follower<C> {
             false => place.tables.get(&name.to_string()).map_or(0, |l| l.at).max(at),
         };
         let after: Vec<u64> = self.spec.tables.iter().map(|t| after(&t.name)).collect();
+        let began = Instant::now();
         self.captured.open(&after, &self.upto).await?;
+        tracing::trace!(upto = self.upto.number, us = micros(began), "range opened");
         self.phase = Phase::Within { begins: true };
         Ok(true)
     }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 const PUT_BACK: &str =

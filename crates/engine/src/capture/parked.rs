@@ -6,7 +6,8 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
-use syncline_model::{Column, LogicalType, TableName, TableSchema};
+use syncline_model::change::{Op, Uniform};
+use syncline_model::{ChangeBatch, Column, LogicalType, TableChanges, TableName, TableSchema};
 
 use crate::connector::ParkedQuery;
 
@@ -49,6 +50,25 @@ pub fn schema() -> Arc<TableSchema> {
 #[must_use]
 pub fn is_own(table: &TableSchema) -> bool {
     *table == **SCHEMA
+}
+
+/// How many changes a batch sets aside.
+#[must_use]
+pub fn set_aside(batch: &ChangeBatch) -> u64 {
+    let own = batch.tables.iter().filter(|t| is_own(t.schema()));
+    own.map(|t| match &t.marks().op {
+        Uniform::One(Op::Insert) => t.rows() as u64,
+        _ => (0..t.rows()).filter(|row| t.op(*row) == Op::Insert).count() as u64,
+    })
+    .sum()
+}
+
+/// How many changes or loaded rows a batch carries, those included that it sets aside: what a lane counts at its sink. What
+/// else is written into this table is nobody's change.
+#[must_use]
+pub fn carried(batch: &ChangeBatch) -> u64 {
+    let own = batch.tables.iter().filter(|t| is_own(t.schema())).map(TableChanges::rows).sum::<usize>();
+    (batch.rows() - own) as u64 + set_aside(batch)
 }
 
 /// The one SELECT that reads it, its columns in the order of [`crate::connector::Parked`]. The lane is bound in the place

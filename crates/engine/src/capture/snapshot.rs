@@ -58,12 +58,16 @@ pub fn same_as_described(described: &TableSchema, now: Option<&TableSchema>) -> 
     described.columns.iter().map(place).collect()
 }
 
-/// What a sink says of a table that is done and has gone since: to skip it would report rows that nobody has (I10).
+/// What a sink says of a table that is done and has gone since: to skip it would report rows that nobody has (I10). A job
+/// that follows is not a copy that could be started over.
 #[must_use]
-pub fn gone(table: &TableName) -> Error {
-    Error::new(ErrorKind::PositionLost, "a table that was done before is no longer at the sink")
-        .at("table", table.to_string())
-        .hint("`--restart` forgets the interrupted copy and starts over")
+pub fn gone(table: &TableName, follows: bool) -> Error {
+    let error = Error::new(ErrorKind::PositionLost, "a table that was done before is no longer at the sink")
+        .at("table", table.to_string());
+    match follows {
+        true => error.hint(format!("`syncline resync JOB --table {table}` has it loaded again")),
+        false => error.hint("`--restart` forgets the interrupted copy and starts over"),
+    }
 }
 
 /// Sorts tables so that each follows those it refers to; what refers in a circle keeps its order by name.

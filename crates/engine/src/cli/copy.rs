@@ -95,6 +95,8 @@ pub async fn copy(context: &Context, args: CopyArgs) -> Result<Outcome> {
         follow: None,
         restart: args.restart,
         parks: false,
+        adds_columns: false,
+        installs: false,
     };
     let prepared = prepare(&job).await?;
     if args.dry_run {
@@ -141,7 +143,7 @@ pub async fn stop_signal() {
 pub fn conclude(context: &Context, job: &Job, report: &JobReport) -> Outcome {
     let out = context.out;
     for lane in &report.lanes {
-        summary(context, &job.from.name, lane);
+        summary(context, &job.from.name, lane, job.follow.is_some());
         lane.notices.iter().for_each(|n| out.line(format!("note: {n}")));
         if let Ok(finished) = &lane.outcome {
             finished.notices.iter().for_each(|n| out.line(format!("note: {n}")));
@@ -172,7 +174,7 @@ pub fn conclude(context: &Context, job: &Job, report: &JobReport) -> Outcome {
     }
 }
 
-fn summary(context: &Context, from: &str, lane: &LaneReport) {
+fn summary(context: &Context, from: &str, lane: &LaneReport, follows: bool) {
     let out = context.out;
     // What an earlier run of a lane that follows has loaded is nothing to tell.
     let told = |t: &&TableProgress| lane.changes.is_none() || t.state != TableState::DoneBefore;
@@ -196,9 +198,10 @@ fn summary(context: &Context, from: &str, lane: &LaneReport) {
         return;
     }
     if lane.tables.iter().any(|t| t.state == TableState::DoneBefore) {
-        out.line(
-            "note: an interrupted copy was continued; tables done before hold what they held then (`--restart` reads all again)",
-        );
+        out.line(match follows {
+            true => "note: the load is not complete; the next run goes on with it, and carries what changed meanwhile",
+            false => "note: an interrupted copy was continued; tables done before hold what they held then (`--restart` reads all again)",
+        });
     }
 }
 

@@ -175,7 +175,8 @@ async fn forget(job: &Job, lane: &LaneId) -> Result<()> {
         };
         // The side lane last: who runs the lane would begin it again.
         for lane in [lane.clone(), lane.side()].into_iter().filter(|lane| there.iter().any(|l| l.lane == *lane)) {
-            let spec = WriteSpec { lane, owner: owner(), tables: Vec::new(), once: true, restart: false };
+            let spec =
+                WriteSpec { lane, owner: owner(), tables: Vec::new(), once: true, restart: false, add_columns: false };
             to.connector.open_sink(&spec).await?.finish().await?;
         }
     }

@@ -7,10 +7,10 @@ use syncline_model::{Error, ErrorKind, Result, TableName};
 
 use super::output::counted;
 use super::{Context, Outcome, run};
-use crate::capture::follow::Place;
 use crate::connector::WriteSpec;
+use crate::job::prepare;
 use crate::job::prepare::{RESYNCS, owner};
-use crate::job::{Endpoint, prepare};
+use crate::job::widen::forget;
 
 #[derive(Debug, Args)]
 pub struct ResyncArgs {
@@ -42,7 +42,9 @@ pub async fn resync(context: &Context, args: ResyncArgs) -> Result<Outcome> {
             .hint(format!("its tables are {}", all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))));
     }
     for lane in prepared.lanes {
-        mark(&lane.to, lane.spec, &some, some.len() == all.len()).await?;
+        // Whoever runs the lane is fenced, and takes it again.
+        let spec = WriteSpec { owner: format!("{RESYNCS}{}", owner()), ..lane.spec };
+        forget(&lane.to, spec, &some, some.len() == all.len()).await?;
         context.out.line(format!(
             "{}: {} will be loaded again into {} when the job runs",
             job.name,
@@ -53,33 +55,4 @@ pub async fn resync(context: &Context, args: ResyncArgs) -> Result<Outcome> {
     let names: Vec<String> = some.iter().map(ToString::to_string).collect();
     context.out.document(&json!({ "job": job.name, "tables": names }));
     Ok(Outcome::Done)
-}
-
-/// Writes into the lane's position that these tables are not loaded, nor those of a side lane, which ends. Whoever runs the
-/// lane is fenced, and takes it again.
-async fn mark(to: &Endpoint, spec: WriteSpec, tables: &[TableName], all: bool) -> Result<()> {
-    let spec = WriteSpec { tables: Vec::new(), owner: format!("{RESYNCS}{}", owner()), ..spec };
-    let mut sink = to.connector.open_sink(&spec).await?;
-    let lease = sink.lease().clone();
-    let mut place = match lease.position.as_ref().map(Place::parse) {
-        // Where nothing was loaded yet there is nothing to load again.
-        None => return Ok(()),
-        _ if all => Place::forgotten(tables.iter().cloned()),
-        Some(place) => {
-            let mut place = place?;
-            tables.iter().for_each(|table| place.forget(table));
-            place
-        }
-    };
-    let side = WriteSpec { lane: spec.lane.side(), ..spec };
-    let there = to.connector.check().await?.lanes.iter().any(|l| l.lane == side.lane);
-    let its = if there { Some(to.connector.open_sink(&side).await?.lease().clone()) } else { None };
-    sink.begin(lease.epoch).await?;
-    if let Some(its) = its {
-        if let Some(loaded) = &its.position {
-            place.forget_those_of(&Place::parse(loaded)?);
-        }
-        sink.retire(&side.lane, its.epoch).await?;
-    }
-    sink.commit(&place.position()?).await
 }

@@ -10,7 +10,7 @@ use syncline_model::{Error, ErrorKind, Result};
 
 use super::output::{counted, error_fields};
 use super::{Context, Outcome, copy, install};
-use crate::config::{self, Capture, JobSpec, OnError, Plan};
+use crate::config::{self, Capture, JobSpec, OnError, Plan, SchemaChange};
 use crate::connector::Budget;
 use crate::job::{Job, JobReport, Until, prepare};
 use crate::telemetry;
@@ -140,5 +140,7 @@ pub fn job(context: &Context, plan: &Plan, spec: &JobSpec) -> Result<Job> {
         follow: (spec.capture == Capture::Trigger).then_some(Until::CaughtUp),
         restart: false,
         parks: spec.on_error == OnError::Park,
+        adds_columns: spec.schema == SchemaChange::AddColumns,
+        installs: spec.installs,
     })
 }

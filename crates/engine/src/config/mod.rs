@@ -73,6 +73,8 @@ pub struct JobSpec {
     pub installs: bool,
     /// What happens when the sink refuses a change.
     pub on_error: OnError,
+    /// What happens when columns of a table come or go at the source.
+    pub schema: SchemaChange,
     /// What happens to rows that the sink has already.
     pub mode: WriteMode,
     /// The tables in the order of the file; the most specific pattern wins. Empty: all tables.
@@ -101,6 +103,17 @@ pub enum OnError {
     Stop,
     /// It is set aside, and the others go on.
     Park,
+}
+
+/// What happens when columns of a table come or go at the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaChange {
+    /// The lane stops with the difference.
+    #[default]
+    Pause,
+    /// The sink is given the columns that it lacks, and the table is loaded again.
+    AddColumns,
 }
 
 /// What happens to rows that the sink has already.

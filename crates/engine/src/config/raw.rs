@@ -66,6 +66,8 @@ pub(super) struct RawJob {
     pub install: Option<At<RawInstall>>,
     /// What happens when the sink refuses a change (jobs with `capture: trigger`).
     pub on_error: Option<At<RawOnError>>,
+    /// What happens when columns of a table come or go at the source (jobs with `capture: trigger`).
+    pub schema: Option<At<RawSchemaChange>>,
     /// What happens to rows that the sink has already.
     pub mode: Option<At<RawMode>>,
     /// The tables by name or pattern (`"catalog.*"`), the most specific pattern wins. Left out: all tables.
@@ -113,6 +115,16 @@ pub(super) enum RawOnError {
     Stop,
     /// The change is set aside in the sink with its reason, and later changes of its row wait behind it; all others go on.
     Park,
+}
+
+/// What happens when columns of a table come or go at the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawSchemaChange {
+    /// The job stops with the difference; the sink's table is yours to alter.
+    Pause,
+    /// The sink's table is given the columns that it lacks, and is loaded again; columns that are gone stay there.
+    AddColumns,
 }
 
 /// What happens to rows that the sink has already.

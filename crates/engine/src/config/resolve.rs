@@ -11,12 +11,12 @@ use super::place::{At, Place};
 use super::quantity;
 use super::raw::{
     Entries, OneOrMany, RawCapture, RawConnection, RawFile, RawInstall, RawJob, RawMode, RawNulInText, RawOnError,
-    RawTable, RawZeroDates,
+    RawSchemaChange, RawTable, RawZeroDates,
 };
 use super::references::{Filled, Surroundings};
 use super::shown::shown;
 use super::url::is_name;
-use super::{Capture, ConnectionSpec, ConnectionUrl, JobSpec, OnError, Plan, Secret, WriteMode};
+use super::{Capture, ConnectionSpec, ConnectionUrl, JobSpec, OnError, Plan, SchemaChange, Secret, WriteMode};
 
 /// A batch's size if the job does not say.
 const BATCH_BYTES_DEFAULT: usize = 2 << 20;
@@ -96,6 +96,7 @@ impl JobResolver<'_> {
             from: job.from.value,
             capture,
             on_error: self.resolve_on_error(job.on_error, capture)?,
+            schema: self.resolve_schema(job.schema, capture)?,
             installs: job.install.is_some_and(|install| install.value == RawInstall::Auto),
             mode: match job.mode.map(|mode| mode.value) {
                 None | Some(RawMode::Upsert) => WriteMode::Upsert,
@@ -162,6 +163,16 @@ impl JobResolver<'_> {
             Some((RawOnError::Park, place)) => Err(self
                 .error(place, "`on_error: park` sets changes aside, and this job takes snapshots")
                 .hint("say `capture: trigger`; a snapshot stops at a row that the sink refuses")),
+        }
+    }
+
+    fn resolve_schema(&self, schema: Option<At<RawSchemaChange>>, capture: Capture) -> Result<SchemaChange> {
+        match schema.map(|at| (at.value, at.place)) {
+            None | Some((RawSchemaChange::Pause, _)) => Ok(SchemaChange::Pause),
+            Some((RawSchemaChange::AddColumns, _)) if capture == Capture::Trigger => Ok(SchemaChange::AddColumns),
+            Some((RawSchemaChange::AddColumns, place)) => Err(self
+                .error(place, "`schema: add_columns` is for jobs that follow, and this job takes snapshots")
+                .hint("say `capture: trigger`; a snapshot needs a sink that has the columns")),
         }
     }
 

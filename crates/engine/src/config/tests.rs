@@ -39,12 +39,13 @@ const SHOP: &str = "version: 1\nconnections:\n  shop: \"sqlite:shop.db\"\n  lapt
 
 /// A job in lines: the model's patterns are long in a debug print.
 fn told(job: &JobSpec) -> String {
-    let JobSpec { name, from, to, capture, on_error, installs, mode, tables, batch_bytes_max } = job;
+    let JobSpec { name, from, to, capture, on_error, schema, installs, mode, tables, batch_bytes_max } = job;
     let tables: Vec<_> = tables.iter().map(|(pattern, rule)| format!("\n  {pattern}: {rule:?}")).collect();
     format!(
-        "{name}: {from} to {to:?}, {capture:?}{}{}, {mode:?}, {batch_bytes_max}{}",
+        "{name}: {from} to {to:?}, {capture:?}{}{}{}, {mode:?}, {batch_bytes_max}{}",
         if *installs { " installs" } else { "" },
         if *on_error == OnError::Park { " parks" } else { "" },
+        if *schema == SchemaChange::AddColumns { " adds columns" } else { "" },
         tables.concat()
     )
 }

@@ -9,6 +9,7 @@ use syncline_model::{Error, ErrorKind, Position, Result, TableName};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::anew::Looks;
 use super::park::Parking;
 use super::prepare::{PreparedLane, RESYNCS};
 use super::report::{JobReport, LaneProgress, LaneReport, Progress};
@@ -16,7 +17,9 @@ use super::run::run;
 use super::side::{Begins, Side};
 use super::step::{Step, reached};
 use super::steps::Steps;
+use super::widen::widen;
 use super::{Job, Prepared, Until};
+use crate::capture::control::Trouble;
 use crate::capture::follow::Place;
 use crate::capture::{parked, snapshot};
 use crate::connector::{Apart, FinishReport, ReadSpec, Sink};
@@ -32,6 +35,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// How long a lane waits that `resync` has taken over.
 const RESYNC_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a sink may take to note what is wrong with its lane.
+const NOTE_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// How long a lane that follows may take to end its unit when it is asked to stop.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(4);
@@ -103,26 +109,39 @@ async fn run_lane(
     progress: &LaneProgress,
     mut stop: watch::Receiver<bool>,
 ) -> Result<FinishReport> {
-    let mut tries = Tries::default();
+    let mut shared = shared.clone();
+    let (mut tries, mut looks) = (Tries::default(), Looks::default());
     let mut parking = Parking::new(lane.spec.lane.clone(), shared.0.parks, &lane.spec.tables);
-    let mut side = Side::new(shared, &lane, progress, &stop);
+    let mut side = Side::new(&shared, &lane, progress, &stop);
     loop {
-        let error = match run_once(shared, &mut lane, &mut parking, progress, &mut side, &mut stop).await {
+        let (mut failed, ended) = match run_once(&shared, &mut lane, &mut parking, progress, &mut side, &mut stop).await
+        {
             Ok(Once::Done(finished)) => {
                 progress.finished();
                 return Ok(side.told(finished));
             }
             Ok(Once::Again) => continue,
-            Ok(Once::Failed(error)) => return Err(error),
-            Err(error) => error,
+            Ok(Once::Failed(error)) => (Failed::from(error), true),
+            Err(failed) => (failed, false),
         };
-        if error.kind() == ErrorKind::Fenced && is_resynced(&lane).await {
+        match looks.look(&failed.error, &shared, &lane, progress).await {
+            Ok(Some(seen)) => {
+                (shared, lane) = (seen.shared, seen.lane);
+                parking = Parking::new(lane.spec.lane.clone(), shared.0.parks, &lane.spec.tables);
+                side = side.anew(&shared, &lane);
+                continue;
+            }
+            Ok(None) if ended => return Err(failed.error),
+            Ok(None) => {}
+            Err(error) => failed.error = error,
+        }
+        if failed.error.kind() == ErrorKind::Fenced && is_resynced(&lane).await {
             tracing::info!("lane opens again to load tables again");
             side.forget();
             // Whoever says `resync` must have its say first.
             tokio::time::sleep(RESYNC_WAIT).await;
         } else {
-            tries.again(error, &shared.0, &mut parking, progress, &mut stop).await?;
+            tries.again(failed, &shared.0, &mut parking, progress, &mut stop).await?;
         }
     }
 }
@@ -145,7 +164,8 @@ async fn run_once(
     progress: &LaneProgress,
     side: &mut Side,
     stop: &mut watch::Receiver<bool>,
-) -> Result<Once> {
+) -> Result<Once, Failed> {
+    widen(lane).await?;
     let (end, ends) = watch::channel(false);
     let (apart, mut asked) = watch::channel(Apart::default());
     let ended = {
@@ -203,10 +223,10 @@ pub(super) struct Tries {
 }
 
 impl Tries {
-    /// Waits until the lane should be opened again after this error, or gives it back.
+    /// Waits until the lane should be opened again after this error, or gives it back. Either is said at the sink.
     pub(super) async fn again(
         &mut self,
-        error: Error,
+        Failed { error, sink }: Failed,
         job: &Job,
         parking: &mut Parking,
         progress: &LaneProgress,
@@ -223,7 +243,11 @@ impl Tries {
         }
         self.failed_in_a_row += 1;
         let patient = job.follow == Some(Until::Stopped);
-        if error.retry() == Retry::Never || self.failed_in_a_row > REOPENINGS_MAX && !patient {
+        let stops = error.retry() == Retry::Never || self.failed_in_a_row > REOPENINGS_MAX && !patient;
+        if let Some(sink) = sink.filter(|_| job.follow.is_some()) {
+            note(sink, &error, stops).await;
+        }
+        if stops {
             return Err(error);
         }
         let wait = (BACKOFF_FIRST * 2u32.pow(self.failed_in_a_row.min(10) - 1)).min(BACKOFF_MAX);
@@ -234,6 +258,21 @@ impl Tries {
             // Nothing of it is open.
             _ = stop.wait_for(|stop| *stop), if job.follow.is_some() => Err(error),
         }
+    }
+}
+
+/// Says at the sink, by the lane's own lease, what keeps it from getting on; once, and again only when that changes. A
+/// one-time copy has nobody who would look there. A sink that does not take it is asked by `status` itself.
+async fn note(mut sink: Box<dyn Sink>, error: &Error, stops: bool) {
+    let known = sink.lease().trouble.clone();
+    let trouble = Trouble::of(error, stops, known.as_ref());
+    if error.kind() == ErrorKind::Fenced || known.as_ref() == Some(&trouble) {
+        return;
+    }
+    match tokio::time::timeout(NOTE_WAIT_MAX, sink.note(Some(&trouble))).await {
+        Ok(Ok(())) => {}
+        Ok(Err(e)) => tracing::debug!(error = %e, "what is wrong was not noted at the sink"),
+        Err(_) => tracing::debug!("what is wrong was not noted at the sink in time"),
     }
 }
 
@@ -248,7 +287,7 @@ async fn still_there(lane: &PreparedLane, done: &[bool]) -> Result<()> {
     let done = lane.spec.tables.iter().zip(done).filter(|(_, done)| **done).map(|(t, _)| t);
     match { done }.find(|t| !has(&t.name)) {
         None => Ok(()),
-        Some(table) => Err(snapshot::gone(&table.name).at("sink", &*lane.to.name)),
+        Some(table) => Err(snapshot::gone(&table.name, lane.read.follow.is_some()).at("sink", &*lane.to.name)),
     }
 }
 
@@ -271,6 +310,19 @@ pub(super) struct Ended {
     pub position: Option<Position>,
 }
 
+/// How an attempt has ended by an error.
+pub(super) struct Failed {
+    pub error: Error,
+    /// Still open, if it was opened, with the lane's lease.
+    sink: Option<Box<dyn Sink>>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, sink: None }
+    }
+}
+
 /// Opens both ends and runs until the source ends, or until `stop` says so; `apart` is told what a side lane should load. A
 /// side lane begins where `begins` says.
 pub(super) async fn attempt(
@@ -279,14 +331,29 @@ pub(super) async fn attempt(
     parking: &mut Parking,
     progress: &LaneProgress,
     begins: Option<&Begins>,
-    (stop, apart): (&watch::Receiver<bool>, &watch::Sender<Apart>),
-) -> Result<Ended> {
-    let (job, steps) = shared;
+    signals: (&watch::Receiver<bool>, &watch::Sender<Apart>),
+) -> Result<Ended, Failed> {
     // The sink comes first: its own position decides where the source starts (I2).
     let mut sink = lane.to.connector.open_sink(&lane.spec).await?;
     // A restart was asked for once, not at every opening; it has happened only now.
     lane.spec.restart = false;
     reached(Step::LaneTaken);
+    match carry(shared, lane, &mut *sink, parking, progress, begins, signals).await {
+        Ok((finished, position)) => Ok(Ended { finished, sink, position }),
+        Err(error) => Err(Failed { error, sink: Some(sink) }),
+    }
+}
+
+/// The attempt itself, once the lane is taken; gives what was committed last, too.
+async fn carry(
+    (job, steps): &Shared,
+    lane: &PreparedLane,
+    sink: &mut dyn Sink,
+    parking: &mut Parking,
+    progress: &LaneProgress,
+    begins: Option<&Begins>,
+    signals: (&watch::Receiver<bool>, &watch::Sender<Apart>),
+) -> Result<(FinishReport, Option<Position>)> {
     let mut position = sink.lease().position.clone();
     if let Some(begins) = begins {
         position = Some(begins.after(position.as_ref())?);
@@ -300,9 +367,8 @@ pub(super) async fn attempt(
     progress.opened(&done, parking.in_all());
     let mut source = job.from.connector.open_source(position.clone(), &lane.read).await?;
     reached(Step::SourceOpened);
-    let ran = run(&mut *source, &mut *sink, (steps, parking), job.budget, progress, (stop, apart)).await?;
-    let (mut finished, committed) = ran;
+    let (mut finished, committed) = run(&mut *source, sink, (steps, parking), job.budget, progress, signals).await?;
     // Not one of the user's tables.
     finished.rows_held.retain(|(table, _)| table != parked::NAME);
-    Ok(Ended { finished, sink, position: committed.or(position) })
+    Ok((finished, committed.or(position)))
 }

@@ -3,10 +3,13 @@
 //! - [`prepare`] looks at both ends, maps tables, and refuses before any row moves.
 //! - [`run`] is the loop, and the only place that knows the order of effects.
 //! - [`lane`] opens both ends and opens them again after errors that may pass.
+//! - [`widen`] gives a sink the columns that it lacks.
+//! - [`anew`] looks at both ends again when columns at the source have changed.
 //! - [`side`] loads tables beside a lane that follows the others.
 //! - [`park`] sets changes aside that the sink refuses.
 //! - [`report`] is what the terminal, `--json` and logs read.
 
+mod anew;
 pub mod lane;
 pub mod park;
 pub mod prepare;
@@ -15,6 +18,7 @@ pub mod run;
 mod side;
 pub mod step;
 pub mod steps;
+pub mod widen;
 
 use std::sync::Arc;
 
@@ -73,4 +77,9 @@ pub struct Job {
     pub restart: bool,
     /// Whether a change that the sink refuses is set aside, so that the others go on; else the lane stops there.
     pub parks: bool,
+    /// Whether sinks are given columns that they lack, and a lane that meets changed columns at the source looks at both
+    /// ends again; else it stops there.
+    pub adds_columns: bool,
+    /// Whether what capture needs may be installed while the job runs.
+    pub installs: bool,
 }

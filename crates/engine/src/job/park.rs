@@ -16,13 +16,13 @@ mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use syncline_model::change::{ChangeBuf, Op, TableBuilder, Uniform};
+use syncline_model::change::{ChangeBuf, Op, TableBuilder};
 use syncline_model::{Cell, CellBuf, ChangeBatch, Error, ErrorKind, Result, TableChanges, TableName, TableSchema};
 
 use self::held::{Held, Reach, Shape};
 use self::written::{Contents, json};
+use crate::capture::control::now;
 use crate::capture::parked;
 use crate::connector::{Connector, LaneId, ParkedQuery};
 
@@ -239,25 +239,6 @@ fn number(ord: u64) -> Result<CellBuf> {
         cell @ Cell::Int(_) => Ok(cell.to_owned()),
         _ => Err(Error::new(ErrorKind::Value, "a change has a number beyond 2^63 and cannot be parked")),
     }
-}
-
-/// The moment in UTC, to the microsecond.
-fn now() -> String {
-    let us = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-    let mut text = String::new();
-    Cell::TimestampTz(i64::try_from(us).unwrap_or(i64::MAX)).format(&mut text);
-    text.replace("+00:00", "Z").replace(' ', "T")
-}
-
-/// How many changes a batch sets aside.
-#[must_use]
-pub fn set_aside(batch: &ChangeBatch) -> u64 {
-    let own = batch.tables.iter().filter(|t| parked::is_own(t.schema()));
-    own.map(|t| match &t.marks().op {
-        Uniform::One(Op::Insert) => t.rows() as u64,
-        _ => (0..t.rows()).filter(|row| t.op(*row) == Op::Insert).count() as u64,
-    })
-    .sum()
 }
 
 #[cfg(test)]

@@ -132,14 +132,17 @@ async fn prepare_lane(
         return Err(Error::new(ErrorKind::Unsupported, "this connector cannot be a sink").at("sink", &*to.name));
     }
     let parked = job.parks.then(parked::schema);
-    let spec = WriteSpec {
+    let mut spec = WriteSpec {
         lane: lane_id.clone(),
         owner: owner(),
         tables: mappings.iter().map(|m| m.write.clone()).chain(parked).collect(),
         once: job.once,
         restart: job.restart,
+        add_columns: job.adds_columns,
     };
     let plan = to.connector.plan(&spec).await?;
+    // Asked for once, before the lane is opened: see [`super::widen`].
+    spec.add_columns = false;
     if plan.identity == from {
         return Err(Error::new(ErrorKind::Config, "source and sink are the same database")
             .at("source", &*job.from.name)

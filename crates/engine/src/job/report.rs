@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use syncline_model::{ChangeBatch, Error, Op, Result, TableChanges, TableName};
+use syncline_model::mapping::Mapping;
+use syncline_model::{ChangeBatch, Error, Op, Result, TableName};
 
-use super::park;
 use super::prepare::Prepared;
 use crate::capture::parked;
 use crate::connector::{FinishReport, WriteReport};
@@ -23,17 +23,7 @@ impl Progress {
     #[must_use]
     pub fn new(prepared: &Prepared) -> Self {
         let lane = |name: &str| {
-            let tables = prepared.mappings.iter().map(|m| TableProgress {
-                source: m.read.name.clone(),
-                sink: m.write.name.clone(),
-                rows_estimate: prepared.rows_estimates.get(&m.write.name).copied(),
-                state: TableState::Waiting,
-                rows: 0,
-                bytes: 0,
-                took: Duration::ZERO,
-                began: None,
-            });
-            let state = LaneState { tables: tables.collect(), ..LaneState::default() };
+            let state = LaneState { tables: waiting(prepared), ..LaneState::default() };
             LaneProgress { name: name.into(), state: Arc::new(Mutex::new(state)) }
         };
         Self { lanes: prepared.lanes.iter().map(|l| lane(&l.to.name)).collect() }
@@ -44,6 +34,20 @@ impl Progress {
     pub fn lanes(&self) -> Vec<LaneProgress> {
         self.lanes.clone()
     }
+}
+
+fn waiting(prepared: &Prepared) -> Vec<TableProgress> {
+    let table = |m: &Arc<Mapping>| TableProgress {
+        source: m.read.name.clone(),
+        sink: m.write.name.clone(),
+        rows_estimate: prepared.rows_estimates.get(&m.write.name).copied(),
+        state: TableState::Waiting,
+        rows: 0,
+        bytes: 0,
+        took: Duration::ZERO,
+        began: None,
+    };
+    prepared.mappings.iter().map(table).collect()
 }
 
 /// What one lane is doing. Clones are the same account.
@@ -203,6 +207,15 @@ impl LaneProgress {
         });
     }
 
+    /// The job was prepared anew: its tables may stand in another order, and others may have joined.
+    pub(super) fn prepared_again(&self, prepared: &Prepared) {
+        self.joined();
+        self.with(|s| {
+            let before = std::mem::replace(&mut s.tables, waiting(prepared));
+            before.into_iter().for_each(|table| replace(&mut s.tables, table));
+        });
+    }
+
     pub(super) fn units_committed(&self) -> u64 {
         self.with(|s| s.units_committed)
     }
@@ -259,10 +272,9 @@ impl LaneProgress {
     pub(super) fn written(&self, batch: &ChangeBatch, report: WriteReport) {
         self.with(|s| s.deletes_missing += report.deletes_missing);
         if self.changes().is_some() {
-            let own = batch.tables.iter().filter(|t| parked::is_own(t.schema())).map(TableChanges::rows).sum::<usize>();
-            let parked = park::set_aside(batch);
+            let (carried, parked) = (parked::carried(batch), parked::set_aside(batch));
             self.with(|s| {
-                s.in_unit += (batch.rows() - own) as u64 + parked;
+                s.in_unit += carried;
                 s.parked_in_unit += parked;
             });
             return;

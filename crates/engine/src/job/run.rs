@@ -41,7 +41,7 @@ pub async fn run(
         }
         let batch = match next? {
             Read::Batch(batch) => Some(parking.divert(steps.apply(batch)?, finished.is_none())?),
-            Read::Idle => None,
+            Read::Idle => well(sink, in_unit).await.map(|()| None)?,
             Read::Apart(tables) => {
                 apart.send_replace(tables);
                 None
@@ -83,13 +83,7 @@ pub async fn run(
             None => source.read(budget).await,
         };
     }
-    let finished = match finished {
-        Some(finished) => finished,
-        None => sink.finish().await?,
-    };
-    tracing::info!(sink = progress.name(), "lane has ended");
-    reached(Step::Finished);
-    Ok((finished, committed))
+    Ok((ended(sink, finished, progress).await?, committed))
 }
 
 const CUT_OFF: &str = "the source ended in the middle of a unit";
@@ -100,6 +94,26 @@ async fn loaded(sink: &mut dyn Sink, progress: &LaneProgress) -> Result<FinishRe
     progress.loaded();
     reached(Step::Loaded);
     Ok(finished)
+}
+
+/// The source has ended; finishes what was not finished when the tables were loaded.
+async fn ended(sink: &mut dyn Sink, finished: Option<FinishReport>, progress: &LaneProgress) -> Result<FinishReport> {
+    well(sink, false).await?;
+    let finished = match finished {
+        Some(finished) => finished,
+        None => sink.finish().await?,
+    };
+    tracing::info!(sink = progress.name(), "lane has ended");
+    reached(Step::Finished);
+    Ok(finished)
+}
+
+/// There is nothing to carry: what was wrong is over, though no unit has come to say so.
+async fn well(sink: &mut dyn Sink, in_unit: bool) -> Result<()> {
+    match &sink.lease().trouble {
+        Some(_) if !in_unit => sink.note(None).await,
+        _ => Ok(()),
+    }
 }
 
 /// Ends the unit if the batch does.

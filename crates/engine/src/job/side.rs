@@ -24,7 +24,7 @@ use super::report::LaneProgress;
 use super::step::{Step, reached};
 use crate::capture::follow::Place;
 use crate::capture::parked;
-use crate::connector::{Apart, Connector, FinishReport, Follow, ReadSpec, Sink, WriteSpec};
+use crate::connector::{Apart, Connector, FinishReport, Follow, ReadSpec, Sink, WritePlan, WriteSpec};
 
 /// What is left after a round that took less is for the lane itself.
 const ROUND_NEAR: Duration = Duration::from_secs(3);
@@ -61,6 +61,14 @@ impl Side {
             outcome: None,
             report: FinishReport::default(),
         }
+    }
+
+    /// The side lane of the same lane, prepared anew; this one ends.
+    pub fn anew(mut self, shared: &Arc<Shared>, lane: &PreparedLane) -> Self {
+        self.forget();
+        let mut report = std::mem::take(&mut self.report);
+        report.notices.extend(lane.plan.notices.iter().cloned());
+        Self { report, ..Self::new(shared, lane, &self.progress, &self.stop) }
     }
 
     pub fn is_running(&self) -> bool {
@@ -146,7 +154,9 @@ fn beside(lane: &PreparedLane, apart: &Apart) -> Option<PreparedLane> {
     let own = picked(all, &wanted).into_iter().map(|t| referring(t, all));
     let tables = own.chain(all.iter().filter(|t| parked::is_own(t)).cloned()).collect();
     let spec = WriteSpec { lane: lane.spec.lane.side(), tables, restart: false, ..lane.spec.clone() };
-    Some(PreparedLane { to: lane.to.clone(), read, spec, plan: lane.plan.clone() })
+    // The lane itself has added what was to add.
+    let plan = WritePlan { added: Vec::new(), ..lane.plan.clone() };
+    Some(PreparedLane { to: lane.to.clone(), read, spec, plan })
 }
 
 /// The table with all its references spelled out: one without columns means the key of a table that the side lane may not know.
@@ -182,8 +192,8 @@ async fn load(
             match ended.await {
                 Ok(ended) => break ended.finished,
                 // It is only about these tables, and they can be read again.
-                Err(e) if e.kind() == ErrorKind::PositionLost && !begins.anew => begins.anew = true,
-                Err(e) => tries.again(e, &shared.0, &mut parking, &progress, &mut stop).await?,
+                Err(failed) if failed.error.kind() == ErrorKind::PositionLost && !begins.anew => begins.anew = true,
+                Err(failed) => tries.again(failed, &shared.0, &mut parking, &progress, &mut stop).await?,
             }
         };
         report.rows_held.extend(finished.rows_held);

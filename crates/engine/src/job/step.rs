@@ -26,13 +26,15 @@ pub enum Step {
     CaughtUp,
     /// The side lane's tables are the lane's own, durably; its row at the sink is gone.
     Adopted,
+    /// The sink's tables have the columns that they lacked; they are not loaded again yet.
+    Widened,
     /// The source has ended and the sink has put away the lane's trace.
     Finished,
 }
 
 impl Step {
     /// Every step, in the order of a lane's first unit.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::LaneTaken,
         Self::SourceOpened,
         Self::BatchRead,
@@ -43,6 +45,7 @@ impl Step {
         Self::Loaded,
         Self::CaughtUp,
         Self::Adopted,
+        Self::Widened,
         Self::Finished,
     ];
 
@@ -60,6 +63,7 @@ impl Step {
             Self::Loaded => "loaded",
             Self::CaughtUp => "caught_up",
             Self::Adopted => "adopted",
+            Self::Widened => "widened",
             Self::Finished => "finished",
         }
     }

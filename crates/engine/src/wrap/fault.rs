@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
 
+use crate::capture::control::Trouble;
 use crate::connector::{
     Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, LaneId, Lease, Parked,
     ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
@@ -212,6 +213,10 @@ impl Sink for FaultySink {
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {
         struck!(self.faults, "commit", self.inner.commit(upto))
+    }
+
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        struck!(self.faults, "note", self.inner.note(trouble))
     }
 
     async fn finish(&mut self) -> Result<FinishReport> {

@@ -1,6 +1,6 @@
 //! Trying again, for calls after whose failure nothing has happened.
 //!
-//! By the contract these are all but `write`, `commit` and `finish`; after those the lane itself opens again
+//! By the contract these are all but `write`, `retire`, `commit` and `finish`; after those the lane itself opens again
 //! ([`crate::job::lane`]), because only the sink's own position tells what happened.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use syncline_model::error::Retry as Again;
 use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
 
+use crate::capture::control::Trouble;
 use crate::connector::{
     Backlog, Budget, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, FinishReport,
     InstallPlan, LaneId, Lease, Parked, ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
@@ -177,6 +178,11 @@ impl Sink for RetrySink {
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {
         self.inner.commit(upto).await
+    }
+
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        // Whoever did not hear of it hears of the next error.
+        self.inner.note(trouble).await
     }
 
     async fn finish(&mut self) -> Result<FinishReport> {

@@ -9,6 +9,7 @@ use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
 use tracing::Instrument;
 
+use crate::capture::control::Trouble;
 use crate::connector::{
     Backlog, Budget, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, FinishReport,
     InstallPlan, LaneId, Lease, Parked, ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
@@ -160,6 +161,10 @@ impl Sink for TraceSink {
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {
         span!("commit", self.name, self.inner.commit(upto))
+    }
+
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        span!("note", self.name, self.inner.note(trouble))
     }
 
     async fn finish(&mut self) -> Result<FinishReport> {

@@ -17,8 +17,8 @@ fn the_source_keeps_what_a_side_lane_needs_and_no_more() {
         assert_eq!(pair.sql("SELECT count(*) FROM syncline_lane;"), "2", "{brands:?}");
         paused.kill();
         pair.arrives(&format!("{brands:?}"));
-        let status = pair.folder.syncline(&["status", "a"]).well().out;
-        assert!(status.contains(" 0 changes wait for lane"), "{brands:?}: {status}");
+        let status = pair.folder.syncline(&["status", "a", "--json"]).well().json();
+        assert_eq!(status["connections"][0]["backlog"][0]["changes"], 0, "{brands:?}: {status:#}");
     }
 }
 

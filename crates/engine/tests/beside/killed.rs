@@ -8,7 +8,8 @@ use super::{PAIRS, Pair};
 /// The table joins again each time, so that each death is one of a side lane: of its opening, load, catching up, or adoption.
 #[test]
 fn killed_at_every_step_of_a_side_lane() {
-    for (i, step) in Step::ALL.into_iter().enumerate() {
+    // Nothing is added to these sinks.
+    for (i, step) in Step::ALL.into_iter().filter(|step| *step != Step::Widened).enumerate() {
         // Each step on one pair of brands, all of them over the steps; the two that only a side lane has on every pair.
         let all = matches!(step, Step::CaughtUp | Step::Adopted);
         for brands in

@@ -46,7 +46,7 @@ fn init_check_plan_run_status() {
     shop-to-laptop: shop → laptop
       table customer, 3 columns
       table sales_order, 3 columns
-      CREATE TABLE IF NOT EXISTS syncline_position (job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, layout TEXT, position TEXT, changed_at TEXT NOT NULL);
+      CREATE TABLE IF NOT EXISTS syncline_position (job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, layout TEXT, position TEXT, changed_at TEXT NOT NULL, changes INTEGER NOT NULL DEFAULT 0, trouble TEXT);
       CREATE TABLE "customer" ("id" INTEGER, "name" TEXT NOT NULL, "city" VARCHAR(40), PRIMARY KEY ("id"));
       CREATE TABLE "sales_order" ("id" INTEGER, "customer_id" INTEGER NOT NULL, "total" DECIMAL(10,2), PRIMARY KEY ("id"), FOREIGN KEY ("customer_id") REFERENCES "customer" ("id"));
       CREATE INDEX "order_by_customer" ON "sales_order" ("customer_id");
@@ -63,8 +63,7 @@ fn init_check_plan_run_status() {
     ");
     judge::same(&folder.path("laptop.db"), &folder.path("shop.db"));
     assert_snapshot!(folder.syncline(&["status"]).well().out, @r"
-    laptop: no job is under way
-    shop: no job is under way
+    shop-to-laptop: shop → laptop: no run is under way
     ");
     folder.syncline(&["compare", "shop", "laptop"]).well();
     folder.syncline(&["run", "shop-to-laptop"]).well();

@@ -66,7 +66,7 @@ fn a_dry_run_changes_nothing() {
     copy: shop.db → sink.db
       table customer, 3 columns
       table sales_order, 3 columns
-      CREATE TABLE IF NOT EXISTS syncline_position (job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, layout TEXT, position TEXT, changed_at TEXT NOT NULL);
+      CREATE TABLE IF NOT EXISTS syncline_position (job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, layout TEXT, position TEXT, changed_at TEXT NOT NULL, changes INTEGER NOT NULL DEFAULT 0, trouble TEXT);
       CREATE TABLE "customer" ("id" INTEGER, "name" TEXT NOT NULL, "city" VARCHAR(40), PRIMARY KEY ("id"));
       CREATE TABLE "sales_order" ("id" INTEGER, "customer_id" INTEGER NOT NULL, "total" DECIMAL(10,2), PRIMARY KEY ("id"), FOREIGN KEY ("customer_id") REFERENCES "customer" ("id"));
       CREATE INDEX "order_by_customer" ON "sales_order" ("customer_id");
@@ -80,7 +80,7 @@ fn a_dry_run_changes_nothing() {
     copy: shop.db → there.db
       table customer, 3 columns
       table sales_order, 3 columns
-      CREATE TABLE IF NOT EXISTS syncline_position (job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, layout TEXT, position TEXT, changed_at TEXT NOT NULL);
+      CREATE TABLE IF NOT EXISTS syncline_position (job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, layout TEXT, position TEXT, changed_at TEXT NOT NULL, changes INTEGER NOT NULL DEFAULT 0, trouble TEXT);
       CREATE TABLE "sales_order" ("id" INTEGER, "customer_id" INTEGER NOT NULL, "total" DECIMAL(10,2), PRIMARY KEY ("id"), FOREIGN KEY ("customer_id") REFERENCES "customer" ("id"));
       CREATE INDEX "order_by_customer" ON "sales_order" ("customer_id");
       note: sales_order: not created at the sink: 1 check constraint

@@ -194,7 +194,7 @@ fn plan() {
           ],
           "install": [],
           "statements": [
-            "CREATE TABLE IF NOT EXISTS syncline_position (job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, layout TEXT, position TEXT, changed_at TEXT NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS syncline_position (job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, layout TEXT, position TEXT, changed_at TEXT NOT NULL, changes INTEGER NOT NULL DEFAULT 0, trouble TEXT)",
             "CREATE TABLE \"customer\" (\"id\" INTEGER, \"name\" TEXT NOT NULL, \"city\" VARCHAR(40), PRIMARY KEY (\"id\"))",
             "CREATE TABLE \"sales_order\" (\"id\" INTEGER, \"customer_id\" INTEGER NOT NULL, \"total\" DECIMAL(10,2), PRIMARY KEY (\"id\"), FOREIGN KEY (\"customer_id\") REFERENCES \"customer\" (\"id\"))",
             "CREATE INDEX \"order_by_customer\" ON \"sales_order\" (\"customer_id\")"
@@ -238,6 +238,28 @@ fn status() {
           "backlog": [],
           "parked": []
         }
+      ],
+      "jobs": [
+        {
+          "job": "shop-to-laptop",
+          "source": "shop",
+          "error": null,
+          "lanes": [
+            {
+              "sink": "laptop",
+              "lane": null,
+              "state": "not_begun",
+              "tables_loaded": null,
+              "waiting": null,
+              "oldest_s": null,
+              "changes_total": null,
+              "changes_per_second": null,
+              "parked": "[number]",
+              "trouble": null,
+              "error": null
+            }
+          ]
+        }
       ]
     }
     "#);
@@ -257,13 +279,18 @@ fn status() {
                 "layout": "snapshot/1",
                 "at": "customer"
               },
-              "changed_at": "[moment]"
+              "changed_at": "[moment]",
+              "age_s": "[number]",
+              "changes_total": "[number]",
+              "trouble": null,
+              "changes_per_second": null
             }
           ],
           "backlog": [],
           "parked": []
         }
-      ]
+      ],
+      "jobs": []
     }
     "#);
 }

@@ -23,7 +23,7 @@ fn kill_at_each(step: Step, mode: &str) -> u32 {
             Step::UnitCommitted | Step::Confirmed => assert!(new >= times as usize, "{what}: {new} tables are new"),
             Step::Finished => assert_eq!(new, TABLES, "{what}"),
             Step::BatchRead | Step::UnitBegun | Step::BatchWritten => {}
-            Step::Loaded | Step::CaughtUp | Step::Adopted => unreachable!("{what}"),
+            Step::Loaded | Step::CaughtUp | Step::Adopted | Step::Widened => unreachable!("{what}"),
         }
         ends_well(&folder, &what);
     }
@@ -32,14 +32,15 @@ fn kill_at_each(step: Step, mode: &str) -> u32 {
 
 /// Every step is reached at least so often, so that none of these tests kills nothing.
 fn every_step(mode: &str) {
-    // A copy's source ends; it never says that changes follow.
-    let of_copies = |step: &Step| !matches!(step, Step::Loaded | Step::CaughtUp | Step::Adopted);
+    // A copy's source ends; it never says that changes follow, and its sink is given nothing.
+    let of_copies = |step: &Step| !matches!(step, Step::Loaded | Step::CaughtUp | Step::Adopted | Step::Widened);
     for step in Step::ALL.into_iter().filter(of_copies) {
         let least = match step {
-            Step::LaneTaken | Step::SourceOpened | Step::Finished | Step::Loaded | Step::CaughtUp | Step::Adopted => 1,
+            Step::LaneTaken | Step::SourceOpened | Step::Finished => 1,
             Step::UnitBegun | Step::UnitCommitted | Step::Confirmed => TABLES,
             // Three tables take several batches each.
             Step::BatchRead | Step::BatchWritten => TABLES + 3,
+            Step::Loaded | Step::CaughtUp | Step::Adopted | Step::Widened => unreachable!("{}", step.name()),
         };
         let reached = kill_at_each(step, mode);
         assert!(reached as usize >= least, "{} was reached only {reached} times", step.name());
@@ -81,7 +82,7 @@ fn a_killed_copy_can_be_looked_at() {
     paused.kill();
     assert!(size() > before && folder.path("sink.db-journal").exists(), "not far enough to need the journal");
     let status = folder.syncline(&["status"]).well();
-    assert!(status.out.contains("sink: lane "), "{}", status.out);
+    assert!(status.out.contains("→ sink\n"), "{}", status.out);
     folder.syncline(&["check", "sink"]).well();
     folder.syncline(&["compare", "old.db", "sink.db"]).well();
     ends_well(&folder, "looked at in between");

@@ -1,5 +1,6 @@
 //! One source, sinks of three brands: each has its own lane, and one that is away holds nobody (F68).
 
+use crate::support::binary::Ran;
 use crate::support::random::{Random, seed};
 use crate::support::servers::Database;
 use syncline_rig::Brand;
@@ -71,12 +72,12 @@ fn three_brands_follow_one_file_and_one_of_them_is_away() {
         let rows = folder.sql("a.db", &count);
         assert_eq!((postgres.sql(&count), mariadb.sql(&count)), (rows.clone(), rows), "seed {seed}, {table}");
     }
-    assert_eq!(waiting(&folder.syncline(&["status", "a"]).out), 0, "seed {seed}: what every lane has is pruned");
+    assert_eq!(waiting(&folder.syncline(&["status", "a", "--json"])), 0, "seed {seed}: what every lane has is pruned");
 }
 
 /// The largest number of changes that a status shows as waiting.
-fn waiting(status: &str) -> u64 {
-    let lines = status.lines().filter(|line| line.contains("wait for lane"));
-    let number = |line: &str| line.split(": ").nth(1)?.split(' ').next()?.replace(',', "").parse().ok();
-    lines.filter_map(number).max().unwrap_or(0)
+fn waiting(status: &Ran) -> u64 {
+    let document = status.json();
+    let backlog = document["connections"][0]["backlog"].as_array().unwrap();
+    backlog.iter().map(|waits| waits["changes"].as_u64().unwrap()).max().unwrap()
 }

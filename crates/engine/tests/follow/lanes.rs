@@ -43,8 +43,8 @@ fn a_table_that_leaves_the_job_and_comes_back_is_emptied_first() {
     folder.sql("a.db", "INSERT INTO t VALUES (1); DELETE FROM u WHERE id = 2");
     caught_up(&folder);
     assert_eq!(folder.sql("b.db", "SELECT count(*) FROM u"), "2", "nobody follows it");
-    let status = folder.syncline(&["status", "b"]).well().out;
-    assert!(status.contains("1 table loaded"), "{status}");
+    let status = folder.syncline(&["status", "b", "--json"]).well().json();
+    assert_eq!(status["jobs"][0]["lanes"][0]["tables_loaded"], 1, "{status:#}");
     folder.write("syncline.yaml", &whole);
     caught_up(&folder);
     same(&folder, &["t", "u"]);
@@ -60,6 +60,35 @@ fn a_resync_that_dies_between_two_tables_is_gone_on_with() {
     folder.paused_at(&["run", "live", "--quiet"], "unit_committed", 1).unwrap().kill();
     caught_up(&folder);
     same(&folder, &["t", "u"]);
+}
+
+/// A load that was continued and failed again: the advice is one that such a job takes.
+#[test]
+fn a_load_that_is_not_complete_advises_what_the_job_takes() {
+    let folder = followed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE TABLE u (id INTEGER PRIMARY KEY, v); INSERT INTO u VALUES (1, 'long')",
+    );
+    folder.sql("b.db", "CREATE TABLE u (id INTEGER PRIMARY KEY, v CHECK (length(v) < 3))");
+    folder.syncline(&["run", "live"]).exits(4);
+    let ran = folder.syncline(&["run", "live"]).exits(1);
+    assert!(ran.out.contains("done before") && ran.out.contains("the next run goes on"), "{}", ran.out);
+    assert!(!format!("{}{}", ran.out, ran.err).contains("--restart"), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_table_that_somebody_dropped_at_the_sink_is_loaded_as_advised() {
+    let folder = followed("CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a')");
+    caught_up(&folder);
+    folder.sql("b.db", "DROP TABLE t");
+    let refused = folder.syncline(&["run", "live"]).exits(1);
+    assert!(
+        refused.err.contains("`syncline resync JOB --table t`") && !refused.err.contains("--restart"),
+        "{}",
+        refused.err
+    );
+    folder.syncline(&["resync", "live", "--table", "t"]).well();
+    caught_up(&folder);
+    same(&folder, &["t"]);
 }
 
 /// F91: a source that was put back to yesterday is noticed; `resync` goes on from there.

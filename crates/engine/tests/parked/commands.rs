@@ -42,7 +42,7 @@ fn what_is_listed_and_shown() {
       note    poison  better
     ");
     let status = folder.syncline(&["status"]).well().out;
-    assert!(status.contains("b: 2 changes set aside by lane live-"), "{status}");
+    assert!(status.contains("b: 2 changes set aside; `syncline parked ls live` shows them"), "{status}");
     let document = folder.syncline(&["parked", "ls", "--json"]).well().json();
     let parked = &document["parked"][0];
     assert_eq!((&parked["id"], &parked["op"], &parked["waiting"]), (&1.into(), &"I".into(), &1.into()));

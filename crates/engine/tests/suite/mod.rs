@@ -57,3 +57,4 @@ mod names;
 mod roundtrip;
 mod sink;
 mod source;
+mod trouble;

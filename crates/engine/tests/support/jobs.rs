@@ -66,6 +66,7 @@ pub fn write_spec(lane: &str, tables: &[&Arc<TableSchema>]) -> WriteSpec {
         tables: tables.iter().map(|t| (*t).clone()).collect(),
         once: false,
         restart: false,
+        add_columns: false,
     }
 }
 
@@ -106,6 +107,8 @@ pub fn copy_job(from: &Arc<dyn Connector>, to: &[&Arc<dyn Connector>]) -> Job {
         follow: None,
         restart: false,
         parks: false,
+        adds_columns: false,
+        installs: false,
     }
 }
 

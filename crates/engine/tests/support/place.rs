@@ -62,7 +62,7 @@ pub struct Decorated(pub fn(Arc<dyn Connector>) -> Arc<dyn Connector>);
 pub const HASTY: Patience = Patience { calls_max: 12, wait_first: Duration::from_micros(1) };
 
 /// A failure of these leaves the outcome open, so only the lane can go on (see the contract).
-const NOT_REPEATED: &[&str] = &["write", "retire", "commit", "finish"];
+const NOT_REPEATED: &[&str] = &["write", "retire", "commit", "note", "finish"];
 
 impl Decorated {
     pub const BARE: Self = Self(|inner| inner);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use syncline::capture::control::Trouble;
 use syncline::connector::{
     Budget, Capabilities, Capture, CheckReport, Connector, Description, FinishReport, LaneId, Lease, Parked,
     ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
@@ -178,6 +179,11 @@ impl Sink for RecordedSink {
     async fn commit(&mut self, upto: &Position) -> Result<()> {
         self.notes.call("commit", &upto.at)?;
         self.inner.commit(upto).await
+    }
+
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        self.notes.call("note", trouble.map_or("all is well", |t| &t.what))?;
+        self.inner.note(trouble).await
     }
 
     async fn finish(&mut self) -> Result<FinishReport> {

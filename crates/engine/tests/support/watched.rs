@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use syncline::capture::control::Trouble;
 use syncline::connector::{
     Capabilities, Capture, CheckReport, Connector, Description, FinishReport, LaneId, Lease, Parked, ParkedQuery,
     ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
@@ -94,6 +95,12 @@ impl Sink for WatchedSink {
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {
         let outcome = self.inner.commit(upto).await;
+        (self.look)();
+        outcome
+    }
+
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        let outcome = self.inner.note(trouble).await;
         (self.look)();
         outcome
     }

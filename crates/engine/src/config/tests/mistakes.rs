@@ -14,7 +14,7 @@ fn unknown_keys_at_every_level() {
     "#);
     insta::assert_snapshot!(mistake(&format!("{SHOP}jobs:\n  night:\n    from: shop\n    to: laptop\n    tabels:\n      orders: {{}}\n")), @r#"
     unknown key `tabels`; did you mean `tables`? [file conf/syncline.yaml:9:5]
-    -> known here: from, to, capture, install, on_error, mode, tables, batch_bytes_max
+    -> known here: from, to, capture, install, on_error, schema, mode, tables, batch_bytes_max
     "#);
     insta::assert_snapshot!(mistake(&format!("{SHOP}jobs:\n  night:\n    from: shop\n    to: laptop\n    tables:\n      orders:\n        wher: a = 1\n")), @r#"
     unknown key `wher`; did you mean `where`? [file conf/syncline.yaml:11:9]
@@ -288,4 +288,20 @@ fn references_that_lead_nowhere() {
     a reference is neither `${NAME}`, `${NAME:-default}` nor `${file:PATH}` [file conf/syncline.yaml:3:9]
     -> for a literal `${` write `$${`
     "#);
+}
+
+#[test]
+fn columns_are_added_only_where_changes_are_carried() {
+    let job = |rest: &str| mistake(&format!("{SHOP}jobs:\n  live: {{from: shop, to: laptop, {rest}}}\n"));
+    insta::assert_snapshot!(job("schema: add_columns"), @r"
+    `schema: add_columns` is for jobs that follow, and this job takes snapshots [file conf/syncline.yaml:6:42]
+    -> say `capture: trigger`; a snapshot needs a sink that has the columns
+    ");
+    insta::assert_snapshot!(job("capture: trigger, schema: add_colums"), @r"
+    unknown word `add_colums`; did you mean `add_columns`? [file conf/syncline.yaml:6:60]
+    -> known here: pause, add_columns
+    ");
+    let plan =
+        plan(&format!("{SHOP}jobs:\n  live: {{from: shop, to: laptop, capture: trigger, schema: add_columns}}\n"));
+    assert_eq!(plan.unwrap().jobs["live"].schema, SchemaChange::AddColumns);
 }

@@ -163,11 +163,11 @@ fn wanted(found: &Found, table: &CaptureTable) -> Vec<Captured> {
 /// # Errors
 /// [`ErrorKind::Schema`] with the difference, if one is not.
 pub async fn verified(session: &mut Session, tables: &[CaptureTable]) -> Result<Vec<Record>> {
-    let missing = |table: &CaptureTable, what: String| {
-        Error::new(ErrorKind::Schema, what)
-            .at("table", table.schema.name.to_string())
+    let located = |table: &CaptureTable, e: Error| {
+        e.at("table", table.schema.name.to_string())
             .hint("`syncline install` brings it into place; a table that is captured anew is loaded again")
     };
+    let missing = |table: &CaptureTable, what: String| located(table, Error::new(ErrorKind::Schema, what));
     let there = records(session).await?;
     let names: Vec<_> = tables.iter().map(|t| t.schema.name.clone()).collect();
     let found = catalog::tables(session, &names).await?;
@@ -185,7 +185,7 @@ pub async fn verified(session: &mut Session, tables: &[CaptureTable]) -> Result<
             Ok(verify::State::Order) => {
                 return Err(missing(table, "another trigger of the table would run before Syncline's".into()));
             }
-            Err(e) => return Err(missing(table, e.what().to_owned())),
+            Err(e) => return Err(located(table, e)),
         }
     }
     Ok(verified)

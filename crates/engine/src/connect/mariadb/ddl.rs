@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use syncline_model::{Error, ErrorKind, LogicalType, Result, TableName, TableSchema};
 
 use super::catalog::{self, Found};
-use super::name_of;
 use super::rights::{self, Grants};
 use super::session::{Server, Session, bound};
 use super::types::Native;
+use super::{name_of, quoted};
 use crate::capture::parked;
 use crate::connector::{Misfit, WritePlan, WriteSpec};
 
@@ -20,8 +20,13 @@ pub use create::{create_table, foreign_keys, indexes, referred};
 /// lane created and that still lack what is built after the load.
 pub const CREATE_POSITION: &str = "CREATE TABLE IF NOT EXISTS syncline_position (\
      job varchar(700) NOT NULL PRIMARY KEY, epoch bigint unsigned NOT NULL, owner text NOT NULL, layout text, \
-     position longtext, created longtext, changed_at varchar(40) NOT NULL) \
+     position longtext, created longtext, changed_at varchar(40) NOT NULL, \
+     changes bigint unsigned NOT NULL DEFAULT 0, trouble longtext) \
      ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+
+/// What a control table of before lanes counted their changes lacks.
+pub const EXTEND_POSITION: &str = "ALTER TABLE syncline_position \
+     ADD COLUMN changes bigint unsigned NOT NULL DEFAULT 0, ADD COLUMN trouble longtext";
 
 /// Longest name of a table, column or index, in characters.
 const NAME_CHARS_MAX: usize = 64;
@@ -54,7 +59,11 @@ pub async fn plan(session: &mut Session, spec: &WriteSpec) -> Result<WritePlan> 
             continue;
         }
         let found = there.iter().find(|f| f.schema.name == table.name);
+        let adds = spec.add_columns && !parked::is_own(table);
         let mut wanted = vec!["SELECT", "INSERT", "UPDATE", "DELETE"];
+        if found.is_some_and(|found| adds && !table.fit(&found.schema, Some(SAME)).added.is_empty()) {
+            wanted.push("ALTER");
+        }
         if found.is_none() {
             wanted.push("CREATE");
             wanted.extend((!table.indexes.is_empty() || !table.foreign_keys.is_empty()).then_some("ALTER"));
@@ -70,7 +79,7 @@ pub async fn plan(session: &mut Session, spec: &WriteSpec) -> Result<WritePlan> 
             continue;
         }
         match found {
-            Some(found) => plan_existing(table, found, &server, &mut plan),
+            Some(found) => plan_existing(table, found, adds, &server, &mut plan),
             None => plan_new(session, table, spec, &mut plan).await?,
         }
     }
@@ -100,10 +109,28 @@ fn name_problem(table: &TableSchema, once: bool) -> Option<String> {
     ))
 }
 
-fn plan_existing(table: &TableSchema, found: &Found, server: &Server, plan: &mut WritePlan) {
+/// How names of columns are compared: by letters, whatever their case and accents; whoever has such names is told.
+const SAME: fn(&str, &str) -> bool = |a, b| a.to_lowercase() == b.to_lowercase();
+
+fn plan_existing(table: &TableSchema, found: &Found, adds: bool, server: &Server, plan: &mut WritePlan) {
     let name = table.name.to_string();
+    let fit = table.fit(&as_sink(table, &found.schema, server), adds.then_some(SAME));
+    for i in fit.added {
+        let Some(column) = table.columns.get(i) else { continue };
+        match create::declared(table, i, server, &mut plan.notices) {
+            Ok(declared) => {
+                let once = if server.mariadb { "IF NOT EXISTS " } else { "" };
+                let part = format!("ADD COLUMN {once}{} {declared} NULL", quoted(&column.name));
+                plan.adds(&table.name, &column.name, alter(table, &[part]));
+            }
+            Err(reason) => {
+                let reason = format!("column {} is {} at the source: {reason}", column.name, column.logical);
+                plan.misfits.push(Misfit { table: name.clone(), reason });
+            }
+        }
+    }
     let mut misfit = |reason: String| plan.misfits.push(Misfit { table: name.clone(), reason });
-    table.misfits(&as_sink(table, &found.schema, server)).into_iter().for_each(&mut misfit);
+    fit.misfits.into_iter().for_each(&mut misfit);
     if !found.schema.triggers.is_empty() {
         misfit(format!(
             "the sink's table has triggers ({}), which MariaDB cannot switch off; they would change what arrives. Drop \
@@ -168,7 +195,7 @@ async fn plan_new(session: &mut Session, table: &TableSchema, spec: &WriteSpec, 
     if other == Some(Other::Itself) {
         // Somebody created it since the catalogue was read: two copies that begin at once are no misfit.
         if let [created] = &catalog::tables(session, std::slice::from_ref(&table.name)).await?[..] {
-            plan_existing(table, created, &server, plan);
+            plan_existing(table, created, spec.add_columns, &server, plan);
             return Ok(());
         }
     }

@@ -7,7 +7,7 @@ use syncline_model::{Epoch, ErrorKind, Position, Result};
 
 use super::ddl;
 use super::session::{Session, bound, text, text_or_null};
-use crate::capture::control::{created, fenced};
+use crate::capture::control::{Trouble, created, fenced};
 use crate::connector::{LaneId, LaneState, Lease, WriteSpec};
 
 /// The moment in UTC, as other lanes' states show it.
@@ -24,6 +24,13 @@ pub async fn take(session: &mut Session, spec: &WriteSpec) -> Result<(Lease, BTr
         session.run(ddl::CREATE_POSITION).await?;
         match take_once(session, spec).await {
             Err(e) if e.kind() == ErrorKind::NotFound && takes < TAKES_MAX => {}
+            // A table of before lanes counted their changes. Another one may extend it at the same time.
+            Err(e) if e.kind() == ErrorKind::Schema && takes < TAKES_MAX => {
+                match session.run(ddl::EXTEND_POSITION).await {
+                    Err(e) if e.kind() == ErrorKind::Denied => return Err(e),
+                    _ => {}
+                }
+            }
             other => return other,
         }
     }
@@ -44,12 +51,13 @@ async fn take_once(session: &mut Session, spec: &WriteSpec) -> Result<(Lease, BT
         let forget = "UPDATE syncline_position SET layout = NULL, position = NULL WHERE job = ?";
         session.run_with(forget, vec![job.clone()]).await?;
     }
-    let sql = "SELECT epoch, layout, position, created FROM syncline_position WHERE job = ?";
+    let sql = "SELECT epoch, layout, position, created, trouble FROM syncline_position WHERE job = ?";
     let rows = session.rows_with(sql, vec![job]).await?;
     session.run("COMMIT").await?;
     let row = rows.first().ok_or_else(fenced)?;
     let created = created(text_or_null(row, 3).as_deref())?;
-    let lease = Lease { epoch: Epoch(number(row, 0)), position: position(row, 1) };
+    let trouble = Trouble::read(text_or_null(row, 4).as_deref());
+    let lease = Lease { epoch: Epoch(number(row, 0)), position: position(row, 1), trouble };
     Ok((lease, created))
 }
 
@@ -63,7 +71,14 @@ fn position(row: &Row, first: usize) -> Option<Position> {
 
 /// The lanes that keep their position in this database.
 pub async fn lanes(session: &mut Session) -> Result<Vec<LaneState>> {
-    let sql = "SELECT job, epoch, owner, layout, position, changed_at FROM syncline_position ORDER BY job";
+    // A table of before lanes counted their changes lacks the last columns until its next lane is taken.
+    let sql = "SELECT job, epoch, owner, layout, position, changed_at, TIMESTAMPDIFF(MICROSECOND, \
+            REPLACE(REPLACE(changed_at, 'T', ' '), 'Z', ''), UTC_TIMESTAMP(6)) AS age_us, lane.* \
+        FROM syncline_position lane ORDER BY job";
+    let named = |row: &Row, name: &str| {
+        let column = row.columns_ref().iter().position(|column| column.name_str() == name)?;
+        text_or_null(row, column)
+    };
     match session.rows(sql).await {
         Ok(rows) => Ok(rows
             .iter()
@@ -73,11 +88,26 @@ pub async fn lanes(session: &mut Session) -> Result<Vec<LaneState>> {
                 owner: text(row, 2),
                 position: position(row, 3),
                 changed_at: text(row, 5),
+                age_s: text(row, 6).parse::<f64>().unwrap_or_default() / 1e6,
+                changes: named(row, "changes").and_then(|n| n.parse().ok()).unwrap_or(0),
+                trouble: Trouble::read(named(row, "trouble").as_deref()),
             })
             .collect()),
         // Who may not read it sees no lanes.
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::Denied) => Ok(Vec::new()),
         Err(e) => Err(e),
+    }
+}
+
+/// Writes down what keeps the lane from getting on; null if nothing does.
+pub async fn note(session: &mut Session, lane: &LaneId, epoch: Epoch, written: Option<&str>) -> Result<()> {
+    let sql = "UPDATE syncline_position SET trouble = ? WHERE job = ? AND epoch = ?";
+    let values = vec![written.map_or(Value::NULL, bound), bound(&lane.0), Value::UInt(epoch.0)];
+    match session.run_with(sql, values).await {
+        Ok(1) => Ok(()),
+        // Who took over may have finished, and taken the table away.
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Err(fenced()),
     }
 }
 

@@ -14,9 +14,9 @@ use super::lanes::{self, NOW, number, remove_trace, take};
 use super::net::Net;
 use super::session::{Session, bound};
 use super::{catalog, ddl, name_of, quoted};
-use crate::capture::control::fenced;
-use crate::capture::snapshot;
-use crate::connector::{FinishReport, LaneId, Lease, Sink, WriteReport, WriteSpec};
+use crate::capture::control::{Trouble, fenced};
+use crate::capture::{parked, snapshot};
+use crate::connector::{Added, FinishReport, LaneId, Lease, Sink, WriteReport, WriteSpec};
 
 /// An open sink.
 pub struct Writer {
@@ -32,6 +32,8 @@ struct State {
     spec: WriteSpec,
     epoch: Epoch,
     in_unit: bool,
+    /// What the open unit carries.
+    changes: u64,
     /// Whether the lane has a position that somebody may want to continue from.
     has_position: bool,
     /// The tables that this lane created and that are not finished.
@@ -53,6 +55,9 @@ impl Writer {
         // What a source of the same brand holds: the 30th of February. The columns' places refuse everything else.
         session.run("SET SESSION sql_mode = CONCAT(@@sql_mode, ',ALLOW_INVALID_DATES')").await?;
         let (lease, created) = take(&mut session, &spec).await?;
+        if spec.add_columns {
+            add_columns(&settings, &spec).await?;
+        }
         let names: Vec<TableName> = spec.tables.iter().map(|t| t.name.clone()).collect();
         let there = catalog::tables(&mut session, &names).await?;
         let tables = spec.tables.iter().enumerate().map(|(number, schema)| {
@@ -61,9 +66,33 @@ impl Writer {
         });
         let tables = tables.collect();
         let (has_position, epoch) = (lease.position.is_some(), lease.epoch);
-        let state = State { settings, session, side: None, spec, epoch, in_unit: false, has_position, created, tables };
+        let state = State {
+            settings,
+            session,
+            side: None,
+            spec,
+            epoch,
+            in_unit: false,
+            changes: 0,
+            has_position,
+            created,
+            tables,
+        };
         Ok(Self { lease, state })
     }
+}
+
+/// Adds what the tables lack. Each statement commits by itself; what is left by one that fails is added by the next.
+async fn add_columns(settings: &Settings, spec: &WriteSpec) -> Result<()> {
+    let mut session = Session::open(settings).await?;
+    let added = ddl::plan(&mut session, spec).await?.added;
+    // Whoever reads a table meanwhile waits behind this one.
+    session.run("SET SESSION lock_wait_timeout = 1").await?;
+    for Added { table, statement, .. } in &added {
+        session.define(statement).await.map_err(|e| e.at("table", table.to_string()))?;
+    }
+    session.end().await;
+    Ok(())
 }
 
 #[async_trait]
@@ -85,7 +114,15 @@ impl Sink for Writer {
     }
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {
-        self.state.commit(upto).await
+        self.state.commit(upto).await?;
+        self.lease.trouble = None;
+        Ok(())
+    }
+
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        self.state.note(trouble).await?;
+        self.lease.trouble = trouble.cloned();
+        Ok(())
     }
 
     async fn finish(&mut self) -> Result<FinishReport> {
@@ -105,7 +142,7 @@ impl State {
             _ => return Err(fenced()),
         }
         self.session.run("START TRANSACTION").await?;
-        self.in_unit = true;
+        (self.in_unit, self.changes) = (true, 0);
         for table in self.tables.values_mut() {
             table.begin(&mut self.session).await?;
         }
@@ -128,6 +165,7 @@ impl State {
         if let Some(rows) = &batch.native {
             return Err(Error::new(ErrorKind::Bug, "MariaDB takes no undecoded rows").at("form", rows.form));
         }
+        self.changes += parked::carried(batch);
         let mut report = WriteReport::default();
         for changes in &batch.tables {
             self.ensure(&changes.schema().name).await?;
@@ -226,9 +264,11 @@ impl State {
             table.close(&mut self.session).await?;
         }
         let sql = format!(
-            "UPDATE syncline_position SET layout = ?, position = ?, changed_at = {NOW} WHERE job = ? AND epoch = ?"
+            "UPDATE syncline_position SET layout = ?, position = ?, changes = changes + ?, trouble = NULL, \
+             changed_at = {NOW} WHERE job = ? AND epoch = ?"
         );
-        let values = vec![bound(&upto.layout), bound(&upto.at), bound(&self.spec.lane.0), Value::UInt(self.epoch.0)];
+        let own = [bound(&self.spec.lane.0), Value::UInt(self.epoch.0)];
+        let values = [bound(&upto.layout), bound(&upto.at), Value::UInt(self.changes)].into_iter().chain(own).collect();
         match self.session.run_with(&sql, values).await {
             Ok(1) => {}
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
@@ -244,6 +284,12 @@ impl State {
         Ok(())
     }
 
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        self.take_back().await?;
+        let written = trouble.map(Trouble::written).transpose()?;
+        lanes::note(&mut self.session, &self.spec.lane, self.epoch, written.as_deref()).await
+    }
+
     async fn finish(&mut self) -> Result<FinishReport> {
         let mut report = FinishReport::default();
         self.take_back().await?;
@@ -251,7 +297,7 @@ impl State {
             self.tables.iter().filter(|(_, t)| t.was_opened()).map(|(name, _)| name.clone()).collect();
         let there = catalog::tables(&mut self.session, &written).await?;
         if let Some(gone) = written.iter().find(|name| !there.iter().any(|t| t.schema.name == **name)) {
-            return Err(snapshot::gone(gone));
+            return Err(snapshot::gone(gone, !self.spec.once));
         }
         self.build_what_was_put_off(&mut report).await?;
         for schema in &self.spec.tables {

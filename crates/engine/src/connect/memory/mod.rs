@@ -188,8 +188,13 @@ impl Connector for Memory {
         for table in &spec.tables {
             match state.tables.get(&table.name) {
                 Some(there) => {
-                    let misfits = table.misfits(&there.schema).into_iter();
-                    plan.misfits.extend(misfits.map(|reason| Misfit { table: table.name.to_string(), reason }));
+                    let same: fn(&str, &str) -> bool = |a, b| a == b;
+                    let fit = table.fit(&there.schema, spec.add_columns.then_some(same));
+                    let misfit = |reason| Misfit { table: table.name.to_string(), reason };
+                    plan.misfits.extend(fit.misfits.into_iter().map(misfit));
+                    for column in fit.added.iter().filter_map(|&i| table.columns.get(i)) {
+                        plan.adds(&table.name, &column.name, format!("add {} to {}", column.name, table.name));
+                    }
                 }
                 None => plan.statements.push(format!("create {}", table.name)),
             }

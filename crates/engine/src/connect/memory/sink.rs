@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncline_model::change::Op;
-use syncline_model::{CellBuf, ChangeBatch, Epoch, Error, ErrorKind, Position, Result, TableChanges, TableName};
+use syncline_model::{
+    CellBuf, ChangeBatch, Column, Epoch, Error, ErrorKind, Position, Result, TableChanges, TableName, TableSchema,
+};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{Memory, State, Table};
+use crate::capture::control::Trouble;
+use crate::capture::parked;
 use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
 /// An open sink.
@@ -24,12 +28,13 @@ struct Unit {
     /// Whether the tables that the unit has come to were empty then.
     was_empty: BTreeMap<TableName, bool>,
     retired: Option<(LaneId, Epoch)>,
+    changes: u64,
     _only_one: OwnedMutexGuard<()>,
 }
 
 impl Writer {
     pub fn open(memory: Memory, spec: WriteSpec) -> Self {
-        let mut lease = Lease { epoch: Epoch(0), position: None };
+        let mut lease = Lease { epoch: Epoch(0), position: None, trouble: None };
         memory.swap(|state| {
             let lane = state.lanes.entry(spec.lane.clone()).or_insert_with(|| LaneState {
                 lane: spec.lane.clone(),
@@ -38,6 +43,9 @@ impl Writer {
                 owner: String::new(),
                 position: None,
                 changed_at: String::new(),
+                age_s: 0.0,
+                changes: 0,
+                trouble: None,
             });
             lane.epoch = lane.epoch.next();
             state.last_epoch = state.last_epoch.max(lane.epoch.0);
@@ -45,7 +53,8 @@ impl Writer {
             if spec.restart {
                 lane.position = None;
             }
-            lease = Lease { epoch: lane.epoch, position: lane.position.clone() };
+            lease = Lease { epoch: lane.epoch, position: lane.position.clone(), trouble: lane.trouble.clone() };
+            spec.tables.iter().filter(|_| spec.add_columns).for_each(|table| add_columns(state, table));
         });
         Self { memory, spec, lease, unit: None }
     }
@@ -72,8 +81,13 @@ impl Sink for Writer {
             return Err(Error::new(ErrorKind::Fenced, "another process has taken this lane over"));
         }
         self.fenced(&state)?;
-        self.unit =
-            Some(Unit { state: (*state).clone(), was_empty: BTreeMap::new(), retired: None, _only_one: only_one });
+        self.unit = Some(Unit {
+            state: (*state).clone(),
+            was_empty: BTreeMap::new(),
+            retired: None,
+            changes: 0,
+            _only_one: only_one,
+        });
         Ok(())
     }
 
@@ -100,6 +114,7 @@ impl Sink for Writer {
             let applied = apply(table(&mut unit.state, changes), was_empty, changes, row, &mut report);
             applied.map_err(|e| changes.refused(row, e))?;
         }
+        unit.changes += parked::carried(batch);
         Ok(report)
     }
 
@@ -126,8 +141,25 @@ impl Sink for Writer {
         }
         if let Some(lane) = unit.state.lanes.get_mut(&self.spec.lane) {
             lane.position = Some(upto.clone());
+            lane.changes += unit.changes;
+            lane.trouble = None;
         }
         self.memory.swap(|state| *state = unit.state);
+        self.lease.trouble = None;
+        Ok(())
+    }
+
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        self.unit = None;
+        let mut fenced = Ok(());
+        self.memory.swap(|state| {
+            fenced = self.fenced(state);
+            if let (Ok(()), Some(lane)) = (&fenced, state.lanes.get_mut(&self.spec.lane)) {
+                lane.trouble = trouble.cloned();
+            }
+        });
+        fenced?;
+        self.lease.trouble = trouble.cloned();
         Ok(())
     }
 
@@ -138,6 +170,19 @@ impl Sink for Writer {
             self.memory.swap(|state| state.lanes.retain(|id, lane| *id != self.spec.lane || lane.epoch != epoch));
         }
         Ok(FinishReport::default())
+    }
+}
+
+/// Adds what a table lacks.
+fn add_columns(state: &mut State, wanted: &TableSchema) {
+    let Some(table) = state.tables.get_mut(&wanted.name) else { return };
+    let added = wanted.fit(&table.schema, Some(|a, b| a == b)).added;
+    let (table, rows_wide) = (Arc::make_mut(table), added.len());
+    let schema = Arc::make_mut(&mut table.schema);
+    let columns = added.iter().filter_map(|&i| wanted.columns.get(i));
+    schema.columns.extend(columns.map(|c| Column { nullable: true, default: None, ..c.clone() }));
+    for row in table.rows.values_mut() {
+        row.resize(row.len() + rows_wide, CellBuf::NULL);
     }
 }
 

@@ -121,9 +121,8 @@ impl TableSink {
         let place = |e: Error| e.at("table", self.schema.name.to_string());
         // A table that somebody else put there meanwhile is not the one that was planned.
         let names = [self.schema.name.clone()];
-        let spec = std::slice::from_ref(&self.schema);
-        let mut statements =
-            ddl::Missing::look(session, spec, &HashMap::new()).await.map_err(place)?.create(&self.schema);
+        let mut missing = ddl::Missing::look(session, [&*self.schema].into_iter()).await.map_err(place)?;
+        let mut statements = missing.create(&self.schema);
         statements.push(ddl::create_table(&self.schema));
         for sql in statements {
             session.client.batch_execute(&sql).await.map_err(|e| place(failed(e, "cannot create the table")))?;

@@ -237,12 +237,12 @@ pub async fn verified(session: &Session, home: &Home, tables: &[CaptureTable]) -
     let names: Vec<TableName> = tables.iter().map(|t| t.schema.name.clone()).collect();
     let there = catalog::tables(session, &names).await?;
     let facts = verify::facts(session, there.values()).await?;
-    let missing = |table: &CaptureTable, what: String| {
-        Error::new(ErrorKind::Schema, what)
-            .at("table", table.schema.name.to_string())
+    let located = |table: &CaptureTable, e: Error| {
+        e.at("table", table.schema.name.to_string())
             .hint("`syncline install` brings it into place; a table that is captured anew is loaded again")
     };
     let order = verify::order(session, home).await?;
+    let missing = |table: &CaptureTable, what: String| located(table, Error::new(ErrorKind::Schema, what));
     let mut found = Vec::with_capacity(tables.len());
     for wanted in tables {
         if let Some(what) = order {
@@ -256,7 +256,7 @@ pub async fn verified(session: &Session, home: &Home, tables: &[CaptureTable]) -
             Ok(State::InPlace) => found.push(Verified { record: record.clone(), kinds: table.kinds.clone() }),
             Ok(State::KeepsTooLittle) => return Err(missing(wanted, "a filter needs more than is kept".into())),
             Ok(State::Behind(trigger)) => return Err(missing(wanted, behind(&trigger))),
-            Err(e) if e.kind() == ErrorKind::Schema => return Err(missing(wanted, e.what().to_owned())),
+            Err(e) if e.kind() == ErrorKind::Schema => return Err(located(wanted, e)),
             Err(e) => return Err(e),
         }
     }

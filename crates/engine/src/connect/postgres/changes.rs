@@ -38,8 +38,8 @@ const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::fr
 /// How often it is asked at most while transactions end that have most likely written to other tables.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// How often it is made sure that the triggers are as they should be while nothing moves: without them nothing would.
-const VERIFY_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether the tables are as they were while nothing is written to them.
+const VERIFY_EVERY: Duration = Duration::from_secs(1);
 
 /// How many change tables one query is asked about.
 const ASKED_MAX: usize = 200;
@@ -457,12 +457,13 @@ impl Captured for Changes {
             }
             let calm = self.last_change.elapsed() > Duration::from_secs(1);
             let over = Instant::now() >= until;
-            if self.verified.elapsed() > VERIFY_EVERY {
-                self.verify().await?;
-            }
             // The next change should not wait for commits that are in no hurry.
             if calm || over {
                 self.settle().await?;
+            }
+            // A column that was added may hold values that nobody wrote.
+            if self.verified.elapsed() > VERIFY_EVERY {
+                self.verify().await?;
             }
             if over {
                 return Ok(false);

@@ -1,8 +1,7 @@
 //! What the sink creates, and whether what is there fits.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use syncline_model::error::Retry;
 use syncline_model::schema::{ForeignKey, Index};
@@ -18,7 +17,16 @@ use crate::connector::{Misfit, WritePlan, WriteSpec};
 /// The one control table of a sink: who runs a lane, how far it got, and which tables it created.
 pub const CREATE_POSITION: &str = "CREATE TABLE IF NOT EXISTS syncline_position (\
     job text NOT NULL PRIMARY KEY, epoch bigint NOT NULL, owner text NOT NULL, \
-    layout text, position text, created text, changed_at timestamptz NOT NULL)";
+    layout text, position text, created text, changed_at timestamptz NOT NULL, \
+    changes bigint NOT NULL DEFAULT 0, trouble text)";
+
+/// Whether the control table is one in which lanes count their changes.
+pub const COUNTS: &str = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute \
+    WHERE attrelid = 'syncline_position'::pg_catalog.regclass AND attname = 'changes' AND NOT attisdropped)";
+
+/// What one of before that lacks.
+pub const EXTEND_POSITION: &str = "ALTER TABLE syncline_position \
+    ADD COLUMN changes bigint NOT NULL DEFAULT 0, ADD COLUMN trouble text";
 
 /// Longest name; the server would cut off the rest.
 const NAME_BYTES_MAX: usize = 63;
@@ -31,8 +39,11 @@ pub async fn plan(session: &Session, spec: &WriteSpec) -> Result<WritePlan> {
     let names: Vec<TableName> = spec.tables.iter().map(|t| t.name.clone()).collect();
     let there = catalog::tables(session, &names).await?;
     plan.misfits = rights::misfits(session, spec, &there).await?;
+    let narrow = narrow(spec, &there);
+    plan.misfits.extend(rights::not_owned(session, &narrow, &there).await?);
     let may = plan.misfits.is_empty();
-    let mut missing = Missing::look(session, &spec.tables, &there).await?;
+    let new = spec.tables.iter().filter(|t| !there.contains_key(&t.name)).map(|t| &**t);
+    let mut missing = Missing::look(session, new.chain(narrow.values())).await?;
     let mut created = Vec::new();
     for table in &spec.tables {
         if native::fits(table, there.get(&table.name).map(|t| &t.schema)) {
@@ -46,7 +57,13 @@ pub async fn plan(session: &Session, spec: &WriteSpec) -> Result<WritePlan> {
         match there.get(&table.name) {
             Some(existing) => match catalog::what_it_is(&existing.relkind) {
                 Some(reason) => misfit(format!("it is there and no table of its own rows: {reason}")),
-                None => existing_table(table, existing, &mut plan),
+                None => {
+                    if let Some(added) = narrow.get(&table.name) {
+                        add_columns(added, &mut missing, &mut plan);
+                    }
+                    let adds = spec.add_columns && !parked::is_own(table);
+                    existing_table(table, existing, adds, &mut plan);
+                }
             },
             None => {
                 let lacking = missing.misfits(table);
@@ -101,10 +118,64 @@ async fn tried(session: &Session, tables: &[(TableName, Vec<String>)]) -> Result
     Ok(misfits)
 }
 
-fn existing_table(table: &TableSchema, existing: &Table, plan: &mut WritePlan) {
+/// How names are compared: letter by letter.
+const SAME: fn(&str, &str) -> bool = |a, b| a == b;
+
+/// Per table that lacks columns and is given them: the same table with these columns alone.
+fn narrow(spec: &WriteSpec, there: &HashMap<TableName, Table>) -> BTreeMap<TableName, TableSchema> {
+    let mut narrow = BTreeMap::new();
+    for table in spec.tables.iter().filter(|t| spec.add_columns && !parked::is_own(t)) {
+        let Some(existing) = there.get(&table.name).filter(|t| catalog::what_it_is(&t.relkind).is_none()) else {
+            continue;
+        };
+        let added = table.fit(&existing.schema, Some(SAME)).added;
+        let columns: Vec<_> = added.iter().filter_map(|&i| table.columns.get(i).cloned()).collect();
+        if !columns.is_empty() {
+            let added = TableSchema::new(table.name.clone(), columns);
+            narrow.insert(table.name.clone(), TableSchema { brand: table.brand.clone(), ..added });
+        }
+    }
+    narrow
+}
+
+/// What gives a table these columns, once, whoever else does so at the same time.
+fn add_columns(added: &TableSchema, missing: &mut Missing, plan: &mut WritePlan) {
+    let lacking = missing.misfits(added);
+    if !lacking.is_empty() {
+        let misfit = |reason| Misfit { table: added.name.to_string(), reason };
+        plan.misfits.extend(lacking.into_iter().map(misfit));
+        return;
+    }
+    for column in &added.columns {
+        if SYSTEM_COLUMNS.contains(&&*column.name) {
+            let reason = format!("the sink can have no column {}: PostgreSQL has one of its own", column.name);
+            plan.misfits.push(Misfit { table: added.name.to_string(), reason });
+            continue;
+        }
+        let alone = TableSchema { columns: vec![column.clone()], ..added.clone() };
+        let mut statements = missing.create(&alone);
+        statements.push(format!(
+            "ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}",
+            table_sql(&added.name),
+            quoted(&column.name),
+            declared(added, column)
+        ));
+        plan.adds(&added.name, &column.name, statements.join("; "));
+    }
+}
+
+/// The columns that every table has of its own.
+const SYSTEM_COLUMNS: [&str; 6] = ["ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"];
+
+/// The type that a column gets at the sink.
+fn declared(table: &TableSchema, column: &Column) -> String {
+    if table.brand == BRAND { column.native.clone() } else { types::declared(&column.logical) }
+}
+
+fn existing_table(table: &TableSchema, existing: &Table, adds: bool, plan: &mut WritePlan) {
     let name = table.name.to_string();
     let mut misfit = |reason: String| plan.misfits.push(Misfit { table: name.clone(), reason });
-    table.misfits(&existing.schema).into_iter().for_each(&mut misfit);
+    table.fit(&existing.schema, adds.then_some(SAME)).misfits.into_iter().for_each(&mut misfit);
     for (column, there) in
         table.columns.iter().filter_map(|c| Some((c, existing.schema.columns.iter().find(|t| t.name == c.name)?)))
     {
@@ -158,13 +229,10 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// Looks for what the tables that are not there need.
-    pub async fn look(
-        session: &Session,
-        tables: &[Arc<TableSchema>],
-        there: &HashMap<TableName, Table>,
-    ) -> Result<Self> {
-        let new = || tables.iter().filter(|t| !there.contains_key(&t.name));
+    /// Looks for what these new tables need, and those columns that are new.
+    pub async fn look(session: &Session, new: impl Iterator<Item = &TableSchema>) -> Result<Self> {
+        let new: Vec<&TableSchema> = new.collect();
+        let new = || new.iter();
         let cannot = |e| failed(e, "cannot look for types and schemas");
         let own = new().filter(|t| t.brand == BRAND).flat_map(|t| &t.columns);
         let natives: BTreeSet<String> = own.map(|c| element(&c.native).to_owned()).collect();
@@ -250,7 +318,7 @@ pub fn create_table(table: &TableSchema) -> String {
     let same_brand = table.brand == BRAND;
     let mut parts = Vec::new();
     for column in &table.columns {
-        let declared = if same_brand { column.native.clone() } else { types::declared(&column.logical) };
+        let declared = declared(table, column);
         let mut part = format!("{} {declared}", quoted(&column.name));
         if column.numbered && !column.nullable && ["smallint", "integer", "bigint"].contains(&declared.as_str()) {
             let how =

@@ -1,8 +1,8 @@
 //! What the login may do, and what `check` says of the server.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use syncline_model::{Error, ErrorKind, Result, TableName};
+use syncline_model::{Error, ErrorKind, Result, TableName, TableSchema};
 
 use super::catalog::Table;
 use super::config::Settings;
@@ -87,6 +87,31 @@ pub async fn misfits(session: &Session, spec: &WriteSpec, there: &HashMap<TableN
         let table = there.keys().min().map(ToString::to_string).unwrap_or_default();
         let grant = format!("GRANT TEMPORARY ON DATABASE {} TO {}", login.database, login.user);
         found.push(Misfit { table, reason: format!("the login may not create temporary tables; {grant}") });
+    }
+    Ok(found)
+}
+
+/// The tables that are to be given columns and are not the login's own, which no `GRANT` changes.
+pub async fn not_owned(
+    session: &Session,
+    narrow: &BTreeMap<TableName, TableSchema>,
+    there: &HashMap<TableName, Table>,
+) -> Result<Vec<Misfit>> {
+    let mut found = Vec::new();
+    for name in narrow.keys() {
+        let Some(table) = there.get(name) else { continue };
+        let sql = "SELECT pg_catalog.pg_has_role(relowner, 'USAGE'), pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(relowner)), \
+            pg_catalog.quote_ident(current_user) FROM pg_catalog.pg_class WHERE oid = $1";
+        let Some(row) = session.client.query_opt(sql, &[&table.oid]).await.map_err(cannot)? else { continue };
+        let (is_own, owner, user): (bool, String, String) = (row.get(0), row.get(1), row.get(2));
+        if !is_own {
+            let reason = format!(
+                "the login may not add columns to it, only its owner may; GRANT {owner} TO {user}, or \
+                 ALTER TABLE {} OWNER TO {user}, or add them there",
+                table.sql()
+            );
+            found.push(Misfit { table: name.to_string(), reason });
+        }
     }
     Ok(found)
 }

@@ -7,15 +7,16 @@ use async_trait::async_trait;
 use syncline_model::change::{Op, Uniform};
 use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result, TableName};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 
 use super::apply::TableSink;
 use super::net::Net;
 use super::request::{self, REQUESTS_MAX, Request};
 use super::session::{Session, failed, in_passing};
 use super::{catalog, ddl, finish};
-use crate::capture::control::{created, fenced, first_epoch};
-use crate::capture::snapshot;
-use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
+use crate::capture::control::{Trouble, created, fenced, first_epoch};
+use crate::capture::{parked, snapshot};
+use crate::connector::{Added, FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
 /// Serialises who creates and removes the control table. Any number; this one reads `syncline` on a telephone.
 const CONTROL_LOCK: i64 = 79_625_463;
@@ -31,6 +32,8 @@ struct State {
     spec: WriteSpec,
     epoch: Epoch,
     in_unit: bool,
+    /// What the open unit carries.
+    changes: u64,
     /// Whether the lane has a position that somebody may want to continue from.
     has_position: bool,
     tables: HashMap<TableName, TableSink>,
@@ -52,6 +55,9 @@ impl Writer {
             Err(e) => return Err(failed(e, "cannot take the lane")),
         };
         let (lease, created) = take(&session, &spec).await?;
+        if spec.add_columns {
+            add_columns(&session, &spec).await?;
+        }
         let names: Vec<TableName> = spec.tables.iter().map(|t| t.name.clone()).collect();
         let mut there = catalog::tables(&session, &names).await?;
         let tables = spec
@@ -62,10 +68,35 @@ impl Writer {
         let has_position = lease.position.is_some();
         let session = Arc::new(session);
         let epoch = lease.epoch;
-        let state =
-            State { session, spec, epoch, in_unit: false, has_position, tables, loading: None, created, is_replica };
+        let state = State {
+            session,
+            spec,
+            epoch,
+            in_unit: false,
+            changes: 0,
+            has_position,
+            tables,
+            loading: None,
+            created,
+            is_replica,
+        };
         Ok(Self { lease, state })
     }
+}
+
+/// Adds what the tables lack, all of it or nothing.
+async fn add_columns(session: &Session, spec: &WriteSpec) -> Result<()> {
+    let cannot = |e| failed(e, "cannot add columns to the sink's tables");
+    let added = ddl::plan(session, spec).await?.added;
+    // Whoever reads a table meanwhile waits behind this one.
+    session.client.batch_execute("BEGIN; SET LOCAL lock_timeout = '1s'").await.map_err(cannot)?;
+    for Added { table, statement, .. } in &added {
+        if let Err(e) = session.client.batch_execute(statement).await {
+            let _ = session.client.batch_execute("ROLLBACK").await;
+            return Err(cannot(e).at("table", table.to_string()));
+        }
+    }
+    session.client.batch_execute("COMMIT").await.map_err(cannot)
 }
 
 async fn take(session: &Session, spec: &WriteSpec) -> Result<(Lease, BTreeSet<TableName>)> {
@@ -73,17 +104,22 @@ async fn take(session: &Session, spec: &WriteSpec) -> Result<(Lease, BTreeSet<Ta
     let client = &session.client;
     let begin = format!("BEGIN; SELECT pg_catalog.pg_advisory_xact_lock({CONTROL_LOCK}); {}", ddl::CREATE_POSITION);
     client.batch_execute(&begin).await.map_err(cannot)?;
+    // Asked first: even where nothing is missing, adding columns would wait for every other lane.
+    if !client.query_one(ddl::COUNTS, &[]).await.map_err(cannot)?.get::<_, bool>(0) {
+        client.batch_execute(ddl::EXTEND_POSITION).await.map_err(cannot)?;
+    }
     let sql = "INSERT INTO syncline_position AS lane (job, epoch, owner, changed_at) VALUES ($1, $2, $3, now()) \
         ON CONFLICT (job) DO UPDATE SET epoch = lane.epoch + 1, owner = excluded.owner, changed_at = excluded.changed_at, \
             layout = CASE WHEN $4 THEN NULL ELSE lane.layout END, \
             position = CASE WHEN $4 THEN NULL ELSE lane.position END \
-        RETURNING epoch, layout, position, created";
+        RETURNING epoch, layout, position, created, trouble";
     let row =
         client.query_one(sql, &[&spec.lane.0, &first_epoch(), &spec.owner, &spec.restart]).await.map_err(cannot)?;
     client.batch_execute("COMMIT").await.map_err(cannot)?;
     let created = created(row.get::<_, Option<&str>>(3))?;
     let epoch = Epoch(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0));
-    Ok((Lease { epoch, position: position(row.get(1), row.get(2)) }, created))
+    let trouble = Trouble::read(row.get(4));
+    Ok((Lease { epoch, position: position(row.get(1), row.get(2)), trouble }, created))
 }
 
 fn position(layout: Option<String>, at: Option<String>) -> Option<Position> {
@@ -96,8 +132,12 @@ fn number(epoch: Epoch) -> i64 {
 
 /// The lanes that keep their position in this database.
 pub async fn lanes(session: &Session) -> Result<Vec<LaneState>> {
+    // A table of before lanes counted their changes lacks the last columns until its next lane is taken.
     let sql = "SELECT job, epoch, owner, layout, position, \
-            pg_catalog.to_char(changed_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') FROM syncline_position ORDER BY job";
+            pg_catalog.to_char(changed_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), \
+            extract(epoch FROM pg_catalog.clock_timestamp() - changed_at)::float8, \
+            (pg_catalog.to_jsonb(lane) ->> 'changes')::int8, pg_catalog.to_jsonb(lane) ->> 'trouble' \
+        FROM syncline_position lane ORDER BY job";
     let rows = match session.client.query(sql, &[]).await {
         Ok(rows) => rows,
         Err(e) if e.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(Vec::new()),
@@ -109,6 +149,9 @@ pub async fn lanes(session: &Session) -> Result<Vec<LaneState>> {
         owner: row.get(2),
         position: position(row.get(3), row.get(4)),
         changed_at: row.get(5),
+        age_s: row.get(6),
+        changes: row.get::<_, Option<i64>>(7).and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+        trouble: Trouble::read(row.get(8)),
     };
     Ok(rows.iter().map(lane).collect())
 }
@@ -132,7 +175,15 @@ impl Sink for Writer {
     }
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {
-        self.state.commit(upto).await
+        self.state.commit(upto).await?;
+        self.lease.trouble = None;
+        Ok(())
+    }
+
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        self.state.note(trouble).await?;
+        self.lease.trouble = trouble.cloned();
+        Ok(())
     }
 
     async fn finish(&mut self) -> Result<FinishReport> {
@@ -160,11 +211,17 @@ impl State {
         }
     }
 
-    async fn begin(&mut self, epoch: Epoch) -> Result<()> {
+    /// Takes the open unit back, if there is one.
+    async fn take_back(&mut self) -> Result<()> {
         self.give_up();
-        if std::mem::take(&mut self.in_unit) {
-            self.execute("ROLLBACK", "cannot take the unit back").await?;
+        match std::mem::take(&mut self.in_unit) {
+            true => self.execute("ROLLBACK", "cannot take the unit back").await,
+            false => Ok(()),
         }
+    }
+
+    async fn begin(&mut self, epoch: Epoch) -> Result<()> {
+        self.take_back().await?;
         // Asked outside of the unit's transaction, so that nobody who takes the lane over or puts it away waits for it.
         let sql = "SELECT epoch FROM syncline_position WHERE job = $1";
         match self.session.client.query_opt(sql, &[&self.spec.lane.0]).await {
@@ -175,7 +232,7 @@ impl State {
             Err(e) => return Err(failed(e, "cannot begin a unit")),
         }
         self.execute("BEGIN", "cannot begin a unit").await?;
-        self.in_unit = true;
+        (self.in_unit, self.changes) = (true, 0);
         self.tables.values_mut().for_each(TableSink::begin);
         Ok(())
     }
@@ -184,6 +241,7 @@ impl State {
         if !self.in_unit {
             return Err(Error::new(ErrorKind::Bug, "a batch was written outside of a unit"));
         }
+        self.changes += parked::carried(batch);
         let mut report = WriteReport::default();
         let session = self.session.clone();
         let load = snapshot_of(batch);
@@ -299,33 +357,34 @@ impl State {
             .map_err(|e| Error::new(ErrorKind::Bug, "the list of created tables cannot be written").caused_by(e))?;
         let list = Some(list).filter(|_| !created.is_empty());
         let cannot = |e| failed(e, "cannot commit the unit");
-        let sql = "UPDATE syncline_position SET layout = $3, position = $4, created = $5, changed_at = now() \
-            WHERE job = $1 AND epoch = $2";
-        let mine =
-            session.client.execute(sql, &[&self.spec.lane.0, &number(self.epoch), &upto.layout, &upto.at, &list]).await;
-        match mine {
-            Ok(1) => {}
-            Ok(_) => return Err(fenced()),
-            Err(e) if e.code() == Some(&SqlState::UNDEFINED_TABLE) => return Err(fenced()),
-            Err(e) => return Err(cannot(e)),
-        }
+        let sql = "UPDATE syncline_position SET layout = $3, position = $4, created = $5, changes = changes + $6, \
+            trouble = NULL, changed_at = now() WHERE job = $1 AND epoch = $2";
+        let changes = i64::try_from(self.changes).unwrap_or(i64::MAX);
+        let values: [&(dyn ToSql + Sync); 6] =
+            [&self.spec.lane.0, &number(self.epoch), &upto.layout, &upto.at, &list, &changes];
+        mine(session.client.execute(sql, &values).await, "cannot commit the unit")?;
         // I2: data, position and epoch become durable here, together.
         session.client.batch_execute("COMMIT").await.map_err(cannot)?;
         (self.in_unit, self.has_position, self.created) = (false, true, created);
         Ok(())
     }
 
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        self.take_back().await?;
+        let written = trouble.map(Trouble::written).transpose()?;
+        let sql = "UPDATE syncline_position SET trouble = $3 WHERE job = $1 AND epoch = $2";
+        let values: [&(dyn ToSql + Sync); 3] = [&self.spec.lane.0, &number(self.epoch), &written];
+        mine(self.session.client.execute(sql, &values).await, "cannot note what is wrong")
+    }
+
     async fn finish(&mut self) -> Result<FinishReport> {
         let mut report = FinishReport::default();
-        self.give_up();
-        if std::mem::take(&mut self.in_unit) {
-            self.execute("ROLLBACK", "cannot take the unit back").await?;
-        }
+        self.take_back().await?;
         let written: Vec<TableName> =
             self.tables.iter().filter(|(_, t)| t.was_opened()).map(|(name, _)| name.clone()).collect();
         let there = catalog::tables(&self.session, &written).await?;
         if let Some(gone) = written.iter().find(|name| !there.contains_key(name)) {
-            return Err(snapshot::gone(gone));
+            return Err(snapshot::gone(gone, !self.spec.once));
         }
         finish::complete(&self.session, &self.spec, &self.created, self.is_replica, &mut report).await?;
         for schema in &self.spec.tables {
@@ -350,6 +409,16 @@ impl State {
             self.created.clear();
         }
         Ok(report)
+    }
+}
+
+/// Makes sure that a statement has found the lane's row by its epoch. Who took over may have finished, and taken the table
+/// away.
+fn mine(found: std::result::Result<u64, tokio_postgres::Error>, what: &str) -> Result<()> {
+    match found {
+        Ok(1) => Ok(()),
+        Err(e) if e.code() != Some(&SqlState::UNDEFINED_TABLE) => Err(failed(e, what)),
+        _ => Err(fenced()),
     }
 }
 

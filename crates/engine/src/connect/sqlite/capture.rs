@@ -246,11 +246,11 @@ fn recorded(schema: &TableSchema, kept: &[bool]) -> Vec<Captured> {
 /// [`ErrorKind::Schema`] with the difference, if one is not.
 pub fn verified(conn: &Connection, tables: &[CaptureTable]) -> Result<Vec<Record>> {
     let there = records(conn)?;
-    let missing = |table: &CaptureTable, what: String| {
-        Error::new(ErrorKind::Schema, what)
-            .at("table", table.schema.name.to_string())
+    let located = |table: &CaptureTable, e: Error| {
+        e.at("table", table.schema.name.to_string())
             .hint("`syncline install` brings it into place; a table that is captured anew is loaded again")
     };
+    let missing = |table: &CaptureTable, what: String| located(table, Error::new(ErrorKind::Schema, what));
     let mut found = Vec::with_capacity(tables.len());
     for table in tables {
         let name = &*table.schema.name.name;
@@ -267,7 +267,7 @@ pub fn verified(conn: &Connection, tables: &[CaptureTable]) -> Result<Vec<Record
                     "another trigger of the table would run before Syncline's, or a filter needs more than is kept";
                 return Err(missing(table, what.into()));
             }
-            Err(e) => return Err(missing(table, e.what().to_owned())),
+            Err(e) => return Err(located(table, e)),
         }
     }
     Ok(found)

@@ -15,7 +15,11 @@ use crate::connector::{Misfit, WritePlan, WriteSpec};
 /// The one control table of a sink: who runs a lane, and how far it got.
 pub const CREATE_POSITION: &str = "CREATE TABLE IF NOT EXISTS syncline_position (\
      job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, \
-     layout TEXT, position TEXT, changed_at TEXT NOT NULL)";
+     layout TEXT, position TEXT, changed_at TEXT NOT NULL, changes INTEGER NOT NULL DEFAULT 0, trouble TEXT)";
+
+/// What a control table of before lanes counted their changes lacks.
+pub const EXTEND_POSITION: &str = "ALTER TABLE syncline_position ADD COLUMN changes INTEGER NOT NULL DEFAULT 0; \
+     ALTER TABLE syncline_position ADD COLUMN trouble TEXT";
 
 /// What opening the sink would run, and what stands against it. `conn` is absent if the file is.
 pub fn plan(conn: Option<&Connection>, spec: &WriteSpec) -> Result<WritePlan> {
@@ -32,7 +36,7 @@ pub fn plan(conn: Option<&Connection>, spec: &WriteSpec) -> Result<WritePlan> {
         let once = alike.get(&table.name.name.to_ascii_lowercase()) == Some(&1);
         match name_problem(table, once) {
             Some(reason) => plan.misfits.push(Misfit { table: table.name.to_string(), reason }),
-            None => plan_table(conn, table, &texts, &mut plan)?,
+            None => plan_table(conn, table, &texts, spec.add_columns, &mut plan)?,
         }
         for name in table.indexes.iter().filter_map(|i| index_name(table, i)) {
             if !taken.insert(name.to_ascii_lowercase()) {
@@ -61,7 +65,13 @@ fn name_problem(table: &TableSchema, once: bool) -> Option<String> {
     (!once).then(|| problem.into())
 }
 
-fn plan_table(conn: Option<&Connection>, table: &TableSchema, texts: &Texts, plan: &mut WritePlan) -> Result<()> {
+fn plan_table(
+    conn: Option<&Connection>,
+    table: &TableSchema,
+    texts: &Texts,
+    adds: bool,
+    plan: &mut WritePlan,
+) -> Result<()> {
     let name = &*table.name.name;
     let there = match conn {
         Some(conn) => catalog::kind_of(conn, name)?,
@@ -71,7 +81,15 @@ fn plan_table(conn: Option<&Connection>, table: &TableSchema, texts: &Texts, pla
     match (there, conn) {
         (Some((own, kind)), Some(conn)) if kind == "table" => {
             let existing = catalog::table_schema(conn, &own, texts)?;
-            table.misfits(&existing).into_iter().for_each(&mut misfit);
+            let same: fn(&str, &str) -> bool = |a, b| a.eq_ignore_ascii_case(b);
+            let fit = table.fit(&existing, (adds && !parked::is_own(table)).then_some(same));
+            fit.misfits.into_iter().for_each(&mut misfit);
+            for column in fit.added.iter().filter_map(|&i| table.columns.get(i)) {
+                match add_column(table, column, &existing) {
+                    Ok(statement) => plan.adds(&table.name, &column.name, statement),
+                    Err(reason) => plan.misfits.push(Misfit { table: table.name.to_string(), reason }),
+                }
+            }
             let same_type = |c: &Column| {
                 existing.columns.iter().any(|e| e.name == c.name && e.native.eq_ignore_ascii_case(&c.native))
             };
@@ -134,14 +152,9 @@ pub fn create_table(table: &TableSchema) -> String {
     let mut parts = Vec::new();
     for (i, column) in table.columns.iter().enumerate() {
         let mut part = quoted(&column.name);
-        let declared = match same_brand {
-            true => as_type(table, &column.native),
-            // Only the rowid numbers rows by itself.
-            false if column.numbered && table.key == [i] && matches!(column.logical, LogicalType::Int { .. }) => {
-                "INTEGER".into()
-            }
-            false => types::declared(&column.logical),
-        };
+        // Only the rowid numbers rows by itself.
+        let counts = column.numbered && table.key == [i] && matches!(column.logical, LogicalType::Int { .. });
+        let declared = if counts && !same_brand { "INTEGER".into() } else { declared(table, column) };
         if !declared.is_empty() {
             let _ = write!(part, " {declared}");
         }
@@ -195,6 +208,36 @@ pub fn create_table(table: &TableSchema) -> String {
         let _ = write!(sql, " {}", options.join(", "));
     }
     sql
+}
+
+/// The type that a column gets at the sink.
+fn declared(table: &TableSchema, column: &Column) -> String {
+    match table.brand == BRAND {
+        true => as_type(table, &column.native),
+        false => types::declared(&column.logical),
+    }
+}
+
+/// `ALTER TABLE` that gives a table the column as creating it would, but for what rows that are there do not have.
+///
+/// # Errors
+/// Why the sink's table can have no such column.
+fn add_column(table: &TableSchema, column: &Column, existing: &TableSchema) -> Result<String, String> {
+    let declared = declared(table, column);
+    let strict = existing.options.iter().any(|o| o == "STRICT");
+    if strict && !["INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"].iter().any(|t| t.eq_ignore_ascii_case(&declared)) {
+        return Err(format!(
+            "the sink has no column {}, and its table is STRICT, which knows no type {declared}: add the column there",
+            column.name
+        ));
+    }
+    let mut sql = format!("ALTER TABLE {} ADD COLUMN {} {declared}", quoted(&table.name.name), quoted(&column.name));
+    if table.brand == BRAND
+        && let Some(collation) = known_collation(column)
+    {
+        let _ = write!(sql, " COLLATE {}", quoted(collation));
+    }
+    Ok(sql.trim_end().to_owned())
 }
 
 /// A declared type as SQL takes it: known ones as they are, others quoted, since they may hold anything.

@@ -10,8 +10,9 @@ use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result, Tab
 
 use super::apply::TableSink;
 use super::{catalog, ddl, failed, in_place, quoted};
-use crate::capture::control::{fenced, first_epoch};
-use crate::connector::{FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
+use crate::capture::control::{Trouble, fenced, first_epoch};
+use crate::capture::parked;
+use crate::connector::{Added, FinishReport, LaneId, LaneState, Lease, Sink, WriteReport, WriteSpec};
 
 /// An open sink.
 pub struct Writer {
@@ -24,6 +25,8 @@ struct State {
     spec: WriteSpec,
     epoch: Epoch,
     in_unit: bool,
+    /// What the open unit carries.
+    changes: u64,
     /// Whether the lane has a position that somebody may want to continue from.
     has_position: bool,
     tables: HashMap<TableName, TableSink>,
@@ -41,8 +44,15 @@ impl Writer {
         conn.pragma_update(None, "foreign_keys", false).map_err(cannot)?;
         conn.execute_batch("BEGIN IMMEDIATE").map_err(cannot)?;
         conn.execute_batch(ddl::CREATE_POSITION).map_err(cannot)?;
+        // Of before lanes counted their changes.
+        if conn.prepare("SELECT changes FROM main.syncline_position").is_err() {
+            conn.execute_batch(ddl::EXTEND_POSITION).map_err(cannot)?;
+        }
         let lease = take(&conn, &spec).map_err(cannot)?;
         conn.execute_batch("COMMIT").map_err(cannot)?;
+        if spec.add_columns {
+            add_columns(&conn, &spec)?;
+        }
         let mut tables = HashMap::new();
         for schema in &spec.tables {
             tables.insert(schema.name.clone(), TableSink::open(&conn, schema)?);
@@ -50,9 +60,22 @@ impl Writer {
         let has_position = lease.position.is_some();
         let schema_version = catalog::schema_version(&conn)?;
         let epoch = lease.epoch;
-        let state = State { conn, spec, epoch, in_unit: false, has_position, tables, schema_version };
+        let state = State { conn, spec, epoch, in_unit: false, changes: 0, has_position, tables, schema_version };
         Ok(Self { lease, state })
     }
+}
+
+/// Adds what the tables lack, all of it or nothing.
+fn add_columns(conn: &Connection, spec: &WriteSpec) -> Result<()> {
+    let cannot = |e| failed(e, "cannot add columns to the sink's tables");
+    conn.execute_batch("BEGIN IMMEDIATE").map_err(cannot)?;
+    // Looked at under the lock: somebody else may have added them since.
+    let added = ddl::plan(Some(conn), spec).and_then(|plan| {
+        let run = |a: &Added| conn.execute_batch(&a.statement).map_err(|e| cannot(e).at("table", a.table.to_string()));
+        plan.added.iter().try_for_each(run)
+    });
+    conn.execute_batch(if added.is_ok() { "COMMIT" } else { "ROLLBACK" }).map_err(cannot)?;
+    added
 }
 
 fn take(conn: &Connection, spec: &WriteSpec) -> rusqlite::Result<Lease> {
@@ -65,8 +88,14 @@ fn take(conn: &Connection, spec: &WriteSpec) -> rusqlite::Result<Lease> {
     if spec.restart {
         conn.execute("UPDATE syncline_position SET layout = NULL, position = NULL WHERE job = ?1", [&spec.lane.0])?;
     }
-    conn.query_row("SELECT epoch, layout, position FROM syncline_position WHERE job = ?1", [&spec.lane.0], |r| {
-        Ok(Lease { epoch: Epoch(r.get(0)?), position: position(r.get(1)?, r.get(2)?) })
+    let sql = "SELECT epoch, layout, position, trouble FROM syncline_position WHERE job = ?1";
+    conn.query_row(sql, [&spec.lane.0], |r| {
+        let trouble: Option<String> = r.get(3)?;
+        Ok(Lease {
+            epoch: Epoch(r.get(0)?),
+            position: position(r.get(1)?, r.get(2)?),
+            trouble: Trouble::read(trouble.as_deref()),
+        })
     })
 }
 
@@ -81,15 +110,22 @@ pub fn lanes(conn: &Connection) -> Result<Vec<LaneState>> {
         return Ok(Vec::new());
     }
     let mut stmt = conn
-        .prepare("SELECT job, epoch, owner, layout, position, changed_at FROM syncline_position ORDER BY job")
+        .prepare("SELECT *, (julianday('now') - julianday(changed_at)) * 86400.0 FROM syncline_position ORDER BY job")
         .map_err(cannot)?;
+    let age = stmt.column_count() - 1;
+    // A table of before lanes counted their changes lacks the last columns until its next lane is taken.
+    let counts = stmt.column_index("changes").is_ok();
     let rows = stmt.query_map([], |r| {
+        let trouble: Option<String> = if counts { r.get("trouble")? } else { None };
         Ok(LaneState {
-            lane: LaneId(r.get(0)?),
-            epoch: Epoch(r.get(1)?),
-            owner: r.get(2)?,
-            position: position(r.get(3)?, r.get(4)?),
-            changed_at: r.get(5)?,
+            lane: LaneId(r.get("job")?),
+            epoch: Epoch(r.get("epoch")?),
+            owner: r.get("owner")?,
+            position: position(r.get("layout")?, r.get("position")?),
+            changed_at: r.get("changed_at")?,
+            age_s: r.get::<_, Option<f64>>(age)?.unwrap_or_default(),
+            changes: if counts { r.get("changes")? } else { 0 },
+            trouble: Trouble::read(trouble.as_deref()),
         })
     });
     rows.and_then(Iterator::collect).map_err(cannot)
@@ -114,7 +150,15 @@ impl Sink for Writer {
     }
 
     async fn commit(&mut self, upto: &Position) -> Result<()> {
-        in_place(|| self.state.commit(upto))
+        in_place(|| self.state.commit(upto))?;
+        self.lease.trouble = None;
+        Ok(())
+    }
+
+    async fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        in_place(|| self.state.note(trouble))?;
+        self.lease.trouble = trouble.cloned();
+        Ok(())
     }
 
     async fn finish(&mut self) -> Result<FinishReport> {
@@ -125,10 +169,7 @@ impl Sink for Writer {
 impl State {
     fn begin(&mut self, epoch: Epoch) -> Result<()> {
         let cannot = |e| failed(e, "cannot begin a unit");
-        if self.in_unit {
-            self.conn.execute_batch("ROLLBACK").map_err(cannot)?;
-            self.in_unit = false;
-        }
+        self.take_back()?;
         self.conn.execute_batch("BEGIN IMMEDIATE").map_err(cannot)?;
         let sql = "SELECT epoch FROM syncline_position WHERE job = ?1";
         let there: rusqlite::Result<Option<u64>> = self
@@ -145,7 +186,7 @@ impl State {
                 return Err(other.map_or_else(|e| if gone { fenced() } else { cannot(e) }, |_| fenced()));
             }
         }
-        self.in_unit = true;
+        (self.in_unit, self.changes) = (true, 0);
         let version = catalog::schema_version(&self.conn)?;
         for table in self.tables.values_mut() {
             // What a unit that was taken back created is not there.
@@ -158,10 +199,20 @@ impl State {
         Ok(())
     }
 
+    /// Takes the open unit back, if there is one.
+    fn take_back(&mut self) -> Result<()> {
+        if self.in_unit {
+            self.conn.execute_batch("ROLLBACK").map_err(|e| failed(e, "cannot take the unit back"))?;
+            self.in_unit = false;
+        }
+        Ok(())
+    }
+
     fn write(&mut self, batch: &ChangeBatch) -> Result<WriteReport> {
         if !self.in_unit {
             return Err(Error::new(ErrorKind::Bug, "a batch was written outside of a unit"));
         }
+        self.changes += parked::carried(batch);
         let mut report = WriteReport::default();
         if let [only] = &batch.tables[..]
             && only.marks().op == Uniform::One(Op::Snapshot)
@@ -213,11 +264,13 @@ impl State {
             table.close(&self.conn)?;
         }
         let sql = "UPDATE syncline_position SET layout = ?3, position = ?4, \
-                   changed_at = strftime('%Y-%m-%dT%H:%M:%fZ') WHERE job = ?1 AND epoch = ?2";
+                   changes = changes + ?5, trouble = NULL, changed_at = strftime('%Y-%m-%dT%H:%M:%fZ') \
+                   WHERE job = ?1 AND epoch = ?2";
+        let changes = i64::try_from(self.changes).unwrap_or(i64::MAX);
         let mine = self
             .conn
             .prepare_cached(sql)
-            .and_then(|mut stmt| stmt.execute((&self.spec.lane.0, self.epoch.0, &upto.layout, &upto.at)))
+            .and_then(|mut stmt| stmt.execute((&self.spec.lane.0, self.epoch.0, &upto.layout, &upto.at, changes)))
             .map_err(cannot)?;
         if mine != 1 {
             return Err(fenced());
@@ -229,12 +282,24 @@ impl State {
         Ok(())
     }
 
+    fn note(&mut self, trouble: Option<&Trouble>) -> Result<()> {
+        self.take_back()?;
+        let cannot = |e| failed(e, "cannot note what is wrong");
+        let written = trouble.map(Trouble::written).transpose()?;
+        let sql = "UPDATE syncline_position SET trouble = ?3 WHERE job = ?1 AND epoch = ?2";
+        let noted = self.conn.execute(sql, (&self.spec.lane.0, self.epoch.0, written));
+        match noted {
+            Ok(1) => Ok(()),
+            // Who took over may have finished, and taken the table away.
+            Err(e) if catalog::kind_of(&self.conn, "syncline_position")?.is_some() => Err(cannot(e)),
+            _ => Err(fenced()),
+        }
+    }
+
     fn finish(&mut self) -> Result<FinishReport> {
         let mut report = FinishReport::default();
         let cannot = |e| failed(e, "cannot finish");
-        if std::mem::take(&mut self.in_unit) {
-            self.conn.execute_batch("ROLLBACK").map_err(cannot)?;
-        }
+        self.take_back()?;
         for schema in &self.spec.tables {
             let name = schema.name.to_string();
             if self.tables.get(&schema.name).is_some_and(|t| t.held_rows_before()) {

@@ -17,7 +17,14 @@ fn table() -> Arc<TableSchema> {
 
 fn spec() -> WriteSpec {
     let tables = vec![table(), parked::schema()];
-    WriteSpec { lane: LaneId("lane".into()), owner: "test".into(), tables, once: false, restart: false }
+    WriteSpec {
+        lane: LaneId("lane".into()),
+        owner: "test".into(),
+        tables,
+        once: false,
+        restart: false,
+        add_columns: false,
+    }
 }
 
 /// Changes of the table as one unit: number, operation, key, value.
@@ -133,7 +140,7 @@ async fn lanes_do_not_see_each_others() {
     other.look(&memory).await.unwrap();
     assert_eq!(other.in_all(), 0);
     let batch = other.divert(unit(&[(1, Op::Insert, 1, 1)]), false).unwrap();
-    assert_eq!(set_aside(&batch), 0);
+    assert_eq!(parked::set_aside(&batch), 0);
 }
 
 /// A table that is emptied leaves nothing to wait for; rows of a load are newer than what was parked.

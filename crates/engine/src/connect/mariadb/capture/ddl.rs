@@ -170,16 +170,23 @@ impl<'a> Capturing<'a> {
             }
         });
         let entry = entry(log, "U", &bytes.collect::<Vec<_>>(), &columns, &values);
-        format!("BEGIN {declared}IF {} THEN {entry} END IF; END", self.has_happened(&any))
+        let Some((guarded, stands)) = self.guard() else {
+            return format!("BEGIN {declared}IF {any} THEN {entry} END IF; END");
+        };
+        // A query in a condition costs for each row, whether it is asked or not: so it has a statement of its own.
+        format!(
+            "BEGIN {declared}DECLARE happened BOOLEAN DEFAULT ({any}) <> 0; \
+             IF {guarded} THEN SET happened = {stands}; END IF; IF happened THEN {entry} END IF; END"
+        )
     }
 
     fn is(&self, column: usize, what: impl Fn(&Captured) -> bool) -> bool {
         self.columns.get(column).is_some_and(what)
     }
 
-    /// `any`, if the row is really as NEW says. For `UPDATE IGNORE` the server fires the trigger of a row that it leaves
-    /// as it was because another row stands against it. So where such a column changes, the row itself is looked at.
-    fn has_happened(&self, any: &str) -> String {
+    /// Whether a column changes that another row can stand against, and whether the row is then really as NEW says. For
+    /// `UPDATE IGNORE` the server fires the trigger of a row that it leaves as it was. Absent if there is no such column.
+    fn guard(&self) -> Option<(String, String)> {
         let guarded: Vec<_> = (0..self.columns.len()).filter(|i| self.is(*i, |c| c.guarded)).collect();
         let bits = |columns: &[usize]| {
             let words = columns.chunk_by(|a, b| a / BITS == b / BITS).filter_map(|word| {
@@ -191,7 +198,7 @@ impl<'a> Capturing<'a> {
         let mut key = self.schema.key.clone();
         key.sort_unstable();
         if guarded.is_empty() || key.is_empty() {
-            return any.to_owned();
+            return None;
         }
         let same = |columns: &[usize], row: &str| {
             let columns = columns.iter().filter_map(|i| self.schema.columns.get(*i));
@@ -204,13 +211,8 @@ impl<'a> Capturing<'a> {
             let found = found.collect::<Vec<_>>().join(" AND ");
             format!("EXISTS (SELECT 1 FROM {table} WHERE {found}{})", same(columns, row))
         };
-        format!(
-            "({any}) AND (({}) = 0 OR IF({}, NOT {}, {}))",
-            bits(&guarded),
-            bits(&key),
-            stands("OLD", &key),
-            stands("NEW", &guarded)
-        )
+        let is_there = format!("IF({}, NOT {}, {})", bits(&key), stands("OLD", &key), stands("NEW", &guarded));
+        Some((bits(&guarded), is_there))
     }
 
     /// The columns whose values may be long enough to say how long they are.

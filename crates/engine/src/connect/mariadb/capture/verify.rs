@@ -88,7 +88,7 @@ pub fn state(
 ) -> Result<State> {
     let differs = |what: String| Err(Error::new(ErrorKind::Schema, what));
     if let Some(difference) = columns_differ(record, schema) {
-        return differs(difference);
+        return Err(difference);
     }
     if !logs.contains(&format!("syncline_log_{}", record.log)) {
         return differs("its change table is missing".into());
@@ -114,14 +114,17 @@ pub fn state(
 }
 
 /// The first difference between the columns as they were captured and as they are.
-fn columns_differ(record: &Record, schema: &TableSchema) -> Option<String> {
+fn columns_differ(record: &Record, schema: &TableSchema) -> Option<Error> {
     let now = &schema.columns;
     if let Some(gone) = record.columns.iter().find(|c| !now.iter().any(|n| *n.name == c.name)) {
-        return Some(format!("column {} is gone or renamed since capture was installed", gone.name));
+        let what = format!("column {} is gone or renamed since capture was installed", gone.name);
+        return Some(Error::new(ErrorKind::Schema, what).of_columns());
     }
     if let Some(new) = now.iter().find(|n| !record.columns.iter().any(|c| c.name == *n.name)) {
-        return Some(format!("column {} was added since capture was installed", new.name));
+        let what = format!("column {} was added since capture was installed", new.name);
+        return Some(Error::new(ErrorKind::Schema, what).of_columns());
     }
     let other = record.columns.iter().zip(now).find(|(c, n)| c.name != *n.name || c.native != n.native)?;
-    Some(format!("column {} has another type or place since capture was installed", other.1.name))
+    let what = format!("column {} has another type or place since capture was installed", other.1.name);
+    Some(Error::new(ErrorKind::Schema, what))
 }

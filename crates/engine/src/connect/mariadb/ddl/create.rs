@@ -32,18 +32,8 @@ pub struct Created {
 pub fn create_table(table: &TableSchema, server: &Server) -> Result<Created, Vec<(Arc<str>, String)>> {
     let same_brand = table.brand == server.brand();
     let (mut parts, mut problems, mut notices) = (Vec::new(), Vec::new(), Vec::new());
-    let wide = row_bytes(table) > ROW_BYTES_MAX;
     for (i, column) in table.columns.iter().enumerate() {
-        let own = Native::parse(&column.native);
-        let declared = match same_brand {
-            // Text without a length cannot be a key as a whole.
-            true if own.is_unbounded() && keys(table).any(|key| key.contains(&i)) => {
-                declared(table, i, server, wide, &mut notices).map(|declared| own.collated(&declared))
-            }
-            true => Ok(column.native.clone()),
-            false => declared(table, i, server, wide, &mut notices),
-        };
-        let declared = match declared {
+        let declared = match declared(table, i, server, &mut notices) {
             Ok(declared) => declared,
             Err(reason) => {
                 problems.push((column.name.clone(), reason));
@@ -98,7 +88,7 @@ pub fn made(table: &TableSchema, server: &Server) -> Vec<(Arc<str>, Native)> {
     }
     let wide = row_bytes(table) > ROW_BYTES_MAX;
     let one = |(i, column): (usize, &Column)| {
-        let declared = declared(table, i, server, wide, &mut Vec::new()).ok()?;
+        let declared = foreign(table, i, server, wide, &mut Vec::new()).ok()?;
         Some((column.name.clone(), Native::parse(&declared)))
     };
     table.columns.iter().enumerate().filter_map(one).collect()
@@ -123,8 +113,26 @@ fn default_clause(default: &str, server: &Server) -> Option<String> {
     })
 }
 
+/// The type that a column gets.
+///
+/// # Errors
+/// Why the server has none for it.
+pub fn declared(table: &TableSchema, i: usize, server: &Server, notices: &mut Vec<String>) -> Result<String, String> {
+    let Some(column) = table.columns.get(i) else { return Ok(String::new()) };
+    let wide = row_bytes(table) > ROW_BYTES_MAX;
+    if table.brand != server.brand() {
+        return foreign(table, i, server, wide, notices);
+    }
+    let own = Native::parse(&column.native);
+    // Text without a length cannot be a key as a whole.
+    match own.is_unbounded() && keys(table).any(|key| key.contains(&i)) {
+        true => foreign(table, i, server, wide, notices).map(|declared| own.collated(&declared)),
+        false => Ok(column.native.clone()),
+    }
+}
+
 /// The type of a column from another brand.
-fn declared(
+fn foreign(
     table: &TableSchema,
     i: usize,
     server: &Server,

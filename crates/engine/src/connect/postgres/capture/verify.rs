@@ -45,7 +45,7 @@ pub async fn state(
         return Err(differs("the table was dropped and created again".into()));
     }
     if let Some(difference) = columns_differ(record, table) {
-        return Err(differs(difference));
+        return Err(difference);
     }
     let cannot = |e| failed(e, "cannot look at the triggers").at("table", record.name.clone());
     let sql = "SELECT t.tgname::text, t.tgenabled::text, t.tgtype, n.nspname::text, p.proname::text, p.prosrc, p.prosecdef \
@@ -66,7 +66,7 @@ pub async fn state(
     // Recorded by a function that found other columns than it knows.
     let sql = format!("SELECT EXISTS (SELECT FROM {} WHERE log = {})", home.of("syncline_odd"), record.log);
     if session.client.query_one(&sql, &[]).await.map_err(cannot)?.get(0) {
-        return Err(differs("the table was written while it had other columns".into()));
+        return Err(differs("the table was written while it had other columns".into()).of_columns());
     }
     let own = format!("!syncline_{}", record.log);
     let before = triggers.iter().find(|t| runs_before(t, &own));
@@ -97,17 +97,20 @@ fn runs_before(trigger: &Row, own: &str) -> bool {
 }
 
 /// The first difference between the columns as they were captured and as they are.
-fn columns_differ(record: &Record, table: &Table) -> Option<String> {
+fn columns_differ(record: &Record, table: &Table) -> Option<Error> {
     let now = &table.schema.columns;
     if let Some(gone) = record.columns.iter().find(|c| !now.iter().any(|n| *n.name == c.name)) {
-        return Some(format!("column {} is gone or renamed since capture was installed", gone.name));
+        let what = format!("column {} is gone or renamed since capture was installed", gone.name);
+        return Some(Error::new(ErrorKind::Schema, what).of_columns());
     }
     if let Some(new) = now.iter().find(|n| !record.columns.iter().any(|c| c.name == *n.name)) {
-        return Some(format!("column {} was added since capture was installed", new.name));
+        let what = format!("column {} was added since capture was installed", new.name);
+        return Some(Error::new(ErrorKind::Schema, what).of_columns());
     }
     let other = |(c, n): &(&Captured, &syncline_model::Column)| c.name != *n.name || c.native != n.native;
     let found = record.columns.iter().zip(now).find(other)?;
-    Some(format!("column {} has another type or place since capture was installed", found.1.name))
+    let what = format!("column {} has another type or place since capture was installed", found.1.name);
+    Some(Error::new(ErrorKind::Schema, what))
 }
 
 /// What is wrong with the sequence that gives the order: two sessions that draw ahead number the changes of one row the

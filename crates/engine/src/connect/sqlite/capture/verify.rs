@@ -22,7 +22,7 @@ pub enum State {
 /// [`ErrorKind::Schema`] with the difference, if changes may have been missed.
 pub fn state(conn: &Connection, record: &Record, schema: &TableSchema, kept: &[bool]) -> Result<State> {
     if let Some(difference) = columns_differ(record, schema) {
-        return Err(Error::new(ErrorKind::Schema, difference));
+        return Err(difference);
     }
     let there = triggers(conn, &schema.name.name)?;
     let replaced = triggers(conn, &format!("syncline_replaced_{}", record.log))?;
@@ -44,16 +44,19 @@ pub fn state(conn: &Connection, record: &Record, schema: &TableSchema, kept: &[b
 }
 
 /// The first difference between the columns as they were captured and as they are.
-fn columns_differ(record: &Record, schema: &TableSchema) -> Option<String> {
+fn columns_differ(record: &Record, schema: &TableSchema) -> Option<Error> {
     let now = &schema.columns;
     if let Some(gone) = record.columns.iter().find(|c| !now.iter().any(|n| *n.name == c.name)) {
-        return Some(format!("column {} is gone or renamed since capture was installed", gone.name));
+        let what = format!("column {} is gone or renamed since capture was installed", gone.name);
+        return Some(Error::new(ErrorKind::Schema, what).of_columns());
     }
     if let Some(new) = now.iter().find(|n| !record.columns.iter().any(|c| c.name == *n.name)) {
-        return Some(format!("column {} was added since capture was installed", new.name));
+        let what = format!("column {} was added since capture was installed", new.name);
+        return Some(Error::new(ErrorKind::Schema, what).of_columns());
     }
     let other = record.columns.iter().zip(now).find(|(c, n)| c.name != *n.name || c.native != n.native)?;
-    Some(format!("column {} has another type or place since capture was installed", other.1.name))
+    let what = format!("column {} has another type or place since capture was installed", other.1.name);
+    Some(Error::new(ErrorKind::Schema, what))
 }
 
 /// The table's triggers with their texts, oldest first.

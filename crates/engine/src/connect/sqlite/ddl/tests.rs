@@ -17,7 +17,14 @@ fn described(sql: &str) -> Vec<TableSchema> {
 
 fn spec(tables: Vec<TableSchema>) -> WriteSpec {
     let tables = tables.into_iter().map(std::sync::Arc::new).collect();
-    WriteSpec { lane: LaneId("lane".into()), owner: "test".into(), tables, once: true, restart: false }
+    WriteSpec {
+        lane: LaneId("lane".into()),
+        owner: "test".into(),
+        tables,
+        once: true,
+        restart: false,
+        add_columns: false,
+    }
 }
 
 fn created(sql: &str) -> String {

@@ -11,7 +11,14 @@ fn spec(lane: &str) -> WriteSpec {
     let columns = vec![Column::new("id", LogicalType::Any)];
     let table = TableSchema { key: vec![0], ..TableSchema::new(TableName::bare("t"), columns) };
     let tables = vec![Arc::new(table), parked::schema()];
-    WriteSpec { lane: LaneId(lane.into()), owner: "test".into(), tables, once: false, restart: false }
+    WriteSpec {
+        lane: LaneId(lane.into()),
+        owner: "test".into(),
+        tables,
+        once: false,
+        restart: false,
+        add_columns: false,
+    }
 }
 
 /// Between reading what is parked and applying it the lane has loaded the table and forgotten it: the older change is not
