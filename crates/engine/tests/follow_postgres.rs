@@ -8,7 +8,7 @@ mod killed;
 mod lanes;
 mod late;
 mod rights;
-mod sessions;
+pub mod sessions;
 mod structure;
 
 use crate::support::binary::Folder;

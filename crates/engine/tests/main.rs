@@ -18,6 +18,7 @@ mod compare_brands;
 mod compare_keys;
 mod crash;
 mod decorators;
+mod each_brand;
 mod faults;
 mod follow;
 mod follow_ddl;

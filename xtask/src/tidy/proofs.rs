@@ -11,6 +11,8 @@ use super::rust::Source;
 const PAGE: &str = "docs/faults.md";
 /// The section whose rows are checked: a fault, and the tests that prove what we do about it.
 const SECTION: &str = "## Proofs";
+/// The section whose rows begin with a trap: tests, or in words why there is none.
+const TRAPS: &str = "## Traps of home-made outboxes";
 
 pub fn check(pages: &[(PathBuf, String)], sources: &[Source]) -> Vec<Finding> {
     let Some((_, text)) = pages.iter().find(|(path, _)| path == Path::new(PAGE)) else { return Vec::new() };
@@ -21,16 +23,25 @@ pub fn check(pages: &[(PathBuf, String)], sources: &[Source]) -> Vec<Finding> {
         .collect();
     let mut findings = Vec::new();
     let mut found = |line, text: String| findings.push(Finding { path: PAGE.into(), line, text });
-    let (mut told, mut proved, mut proofs) = (Vec::new(), BTreeSet::new(), false);
+    let (mut told, mut proved, mut section) = (Vec::new(), BTreeSet::new(), "");
     for (number, line) in (1..).zip(text.lines()) {
-        proofs = if line.starts_with("## ") { line == SECTION } else { proofs };
+        section = if line.starts_with("## ") { line } else { section };
+        if section == TRAPS && line.starts_with("| T") {
+            for name in quoted(line).filter(|name| !tests.contains(*name)) {
+                found(number, format!("there is no test `{name}`"));
+            }
+            if quoted(line).next().is_none() && !line.contains("does not apply") {
+                found(number, "the trap names no test, and not why it `does not apply`".into());
+            }
+        }
+        let proofs = section == SECTION;
         let Some((fault, rest)) = row(line) else { continue };
         if !proofs {
             told.push((number, fault));
             continue;
         }
         proved.insert(fault);
-        let named: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+        let named: Vec<&str> = quoted(rest).collect();
         for name in named.iter().filter(|name| !tests.contains(**name)) {
             found(number, format!("there is no test `{name}`"));
         }
@@ -42,6 +53,11 @@ pub fn check(pages: &[(PathBuf, String)], sources: &[Source]) -> Vec<Finding> {
         found(number, format!("{fault} has no row under `{SECTION}`"));
     }
     findings
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
 }
 
 /// A row of a table that begins with a fault: `| F01 | …`.

@@ -134,4 +134,7 @@ fn proofs_are_tests() {
     );
     assert_eq!(places(&page("| F01 | `it_holds` |\n")), ["docs/faults.md:2"]);
     assert_eq!(places(&page("| F01 | `it_holds` |\n| F02 | surely |\n")), ["docs/faults.md:5"]);
+    let traps = "| F01 | `it_holds` |\n| F02 | `it_holds` |\n## Traps of home-made outboxes\n";
+    let rows = "| T1 | trap | `it_holds` |\n| T2 | trap | does not apply |\n| T3 | trap | surely |\n| T4 | trap | `it_holds`, `gone` |\n";
+    assert_eq!(places(&page(&format!("{traps}{rows}"))), ["docs/faults.md:9", "docs/faults.md:10"]);
 }

@@ -142,6 +142,10 @@ impl<C: Captured> Follower<C> {
             return Err(lost(place, PUT_BACK));
         }
         captured.keep(place.as_ref().map_or(newest.number, |p| p.tick.number)).await?;
+        if let Some(place) = &place {
+            // A sink that was put back asks for what nobody kept for it until now: another lane may have let it go (F90).
+            check(&mut captured, place).await?;
+        }
         let mut follower = Self {
             until: follow.ends.then_some(newest.number),
             captured,
@@ -325,12 +329,20 @@ fn micros(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
-const PUT_BACK: &str = "the source no longer knows this lane's tick: it was put back to an earlier state";
+const PUT_BACK: &str =
+    "the source no longer knows this lane's tick: the source or the sink was put back to an earlier state";
 
 fn lost(place: &Place, what: &str) -> Error {
     Error::new(ErrorKind::PositionLost, what)
         .at("tick", place.tick.number.to_string())
         .hint("`syncline resync JOB` loads the tables again; look at what changed before")
+}
+
+/// A change table holds what no trigger of ours writes: an operation that is none must not pass for an update.
+pub fn no_operation(table: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, "a captured change has an operation that does not exist")
+        .at("table", table)
+        .hint("only Syncline may write to its tables; `syncline resync JOB` loads the tables again")
 }
 
 /// Whether the lane can go on where it was.

@@ -241,9 +241,13 @@ pub async fn verified(session: &Session, home: &Home, tables: &[CaptureTable]) -
         e.at("table", table.schema.name.to_string())
             .hint("`syncline install` brings it into place; a table that is captured anew is loaded again")
     };
+    let order = verify::order(session, home).await?;
     let missing = |table: &CaptureTable, what: String| located(table, Error::new(ErrorKind::Schema, what));
     let mut found = Vec::with_capacity(tables.len());
     for wanted in tables {
+        if let Some(what) = order {
+            return Err(missing(wanted, what.into()));
+        }
         let table = there.get(&wanted.schema.name);
         let table = table.ok_or_else(|| missing(wanted, "the table is no longer there".into()))?;
         let record = record_of(&records, table).zip(facts.iter().find(|f| f.oid == table.oid));

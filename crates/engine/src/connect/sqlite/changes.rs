@@ -15,7 +15,7 @@ use syncline_model::{CellBuf, Error, ErrorKind, Result, TableChanges};
 use super::capture::ddl::BITS;
 use super::capture::{self, Record};
 use super::{Sqlite, catalog, failed, in_place, source, types};
-use crate::capture::follow::{Captured, Piece, Tick};
+use crate::capture::follow::{Captured, Piece, Tick, no_operation};
 use crate::connector::{CaptureTable, Follow, LaneId, ReadSpec, Source};
 
 /// Most ids that one transaction prunes, so that the application waits for it no longer than some milliseconds.
@@ -279,16 +279,18 @@ impl Followed {
         let cannot = |e| failed(e, "cannot read what was captured").at("table", self.record.name.clone());
         let mut stmt = conn.prepare_cached(&self.select).map_err(cannot)?;
         let change = stmt.query_row([id], |row| self.read(row)).optional().map_err(cannot)?;
-        let mut change = change.ok_or_else(|| {
+        let change = change.ok_or_else(|| {
             Error::new(ErrorKind::PositionLost, "a captured change is gone before it was read")
                 .at("table", self.record.name.clone())
                 .hint("only Syncline may delete from its tables; `syncline resync JOB` loads the tables again")
         })?;
+        let mut change = change.ok_or_else(|| no_operation(&self.record.name))?;
         (change.ord, change.at) = (id, Some(At { us: at_us, commit: false }));
         Ok(change)
     }
 
-    fn read(&self, row: &Row<'_>) -> rusqlite::Result<ChangeBuf> {
+    /// Nothing if its operation does not exist.
+    fn read(&self, row: &Row<'_>) -> rusqlite::Result<Option<ChangeBuf>> {
         let words = self.record.columns.len().div_ceil(BITS);
         let columns = &self.wanted.schema.columns;
         let cell = |at: usize, i: usize| -> rusqlite::Result<Option<CellBuf>> {
@@ -300,11 +302,17 @@ impl Followed {
         let new = |i: usize| cell(columns.len() + i, i);
         let all = 0..columns.len();
         let op: String = row.get(0)?;
-        if op == "I" {
-            return Ok(ChangeBuf::new(Op::Insert, all.map(new).collect::<rusqlite::Result<_>>()?, Vec::new()));
-        }
-        if op == "D" {
-            return Ok(ChangeBuf::new(Op::Delete, Vec::new(), all.map(old).collect::<rusqlite::Result<_>>()?));
+        match op.as_str() {
+            "I" => {
+                let after = all.map(new).collect::<rusqlite::Result<_>>()?;
+                return Ok(Some(ChangeBuf::new(Op::Insert, after, Vec::new())));
+            }
+            "D" => {
+                let before = all.map(old).collect::<rusqlite::Result<_>>()?;
+                return Ok(Some(ChangeBuf::new(Op::Delete, Vec::new(), before)));
+            }
+            "U" => {}
+            _ => return Ok(None),
         }
         let (mut before, mut after, mut moves) = (Vec::new(), Vec::new(), false);
         for (i, place) in self.places.iter().enumerate() {
@@ -315,7 +323,7 @@ impl Followed {
             after.push(if changed { new(i)? } else { None });
             moves |= changed && self.wanted.schema.key.contains(&i);
         }
-        Ok(ChangeBuf::new(if moves { Op::Key } else { Op::Update }, after, before))
+        Ok(Some(ChangeBuf::new(if moves { Op::Key } else { Op::Update }, after, before)))
     }
 }
 

@@ -7,7 +7,7 @@ use mysql_async::Value;
 use syncline_model::change::{At, ChangeBuf, Op, TableBuilder};
 use syncline_model::{Cell, CellBuf, Error, ErrorKind, Result, TableChanges};
 
-use crate::capture::follow::Piece;
+use crate::capture::follow::{Piece, no_operation};
 use crate::connect::mariadb::capture::{Record, ddl::BITS, number};
 use crate::connect::mariadb::session::{Session, text};
 use crate::connect::mariadb::source::as_read;
@@ -213,7 +213,8 @@ impl Followed {
         match op.as_str() {
             "I" => return Ok(ChangeBuf::new(Op::Insert, all.map(new).collect(), Vec::new())),
             "D" => return Ok(ChangeBuf::new(Op::Delete, Vec::new(), all.map(old).collect())),
-            _ => {}
+            "U" => {}
+            _ => return Err(no_operation(&self.record.name)),
         }
         let (mut before, mut after, mut moves) = (Vec::new(), Vec::new(), false);
         for (i, place) in self.places.iter().enumerate() {

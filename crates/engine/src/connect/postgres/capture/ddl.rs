@@ -90,6 +90,19 @@ impl Home {
     }
 }
 
+/// What makes the sequence again what it was created as, beyond every number that a tick knows.
+pub fn mend_order(home: &Home) -> [String; 2] {
+    let order = home.of(ORDER);
+    [
+        format!("ALTER SEQUENCE {order} INCREMENT 1 MINVALUE 1 NO MAXVALUE CACHE 1 NO CYCLE RESTART 1"),
+        format!(
+            "SELECT pg_catalog.setval({}, COALESCE(max(drawn), 0) + 1) FROM {}",
+            literal(&order),
+            home.of("syncline_tick")
+        ),
+    ]
+}
+
 /// How a table is captured.
 pub struct Triggers<'a> {
     home: &'a Home,

@@ -26,8 +26,15 @@ const LOCK_PAUSE: Duration = Duration::from_millis(500);
 pub async fn plan(session: &Session, tables: &[CaptureTable]) -> Result<InstallPlan> {
     let mut plan = InstallPlan::default();
     let home = home(session).await?;
-    let mut next = begun(session, &home, &mut plan).await?.logs + 1;
-    let records = records(session, &home).await?;
+    let node = begun(session, &home, &mut plan).await?;
+    let mut next = node.logs + 1;
+    let mut records = records(session, &home).await?;
+    let order = if node.incarnation.is_empty() { None } else { verify::order(session, &home).await? };
+    if let Some(what) = order {
+        plan.notices.push(format!("{what}; all tables are captured anew and will be loaded again"));
+        plan.statements.extend(records.drain(..).flat_map(|r| ddl::drop_table(&home, r.log)));
+        plan.statements.extend(ddl::mend_order(&home));
+    }
     let names: Vec<TableName> = tables.iter().map(|t| t.schema.name.clone()).collect();
     let there = catalog::tables(session, &names).await?;
     let facts = verify::facts(session, there.values()).await?;

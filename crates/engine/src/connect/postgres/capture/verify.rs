@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use super::super::catalog::Table;
 use super::super::session::{Session, failed};
-use super::ddl::{Home, SHAPE, Triggers};
+use super::ddl::{Home, ORDER, SHAPE, Triggers};
 use super::{Captured, Facts, Record, is_exact};
 
 /// How a table's capture stands.
@@ -113,7 +113,28 @@ fn columns_differ(record: &Record, table: &Table) -> Option<Error> {
     Some(Error::new(ErrorKind::Schema, what))
 }
 
-/// What changes whenever somebody has changed one of these tables or its triggers: cheap enough for every tick.
+/// What is wrong with the sequence that gives the order: two sessions that draw ahead number the changes of one row the
+/// wrong way round, and so does a sequence that falls or begins again (F20, F112).
+pub async fn order(session: &Session, home: &Home) -> Result<Option<&'static str>> {
+    let sql = format!(
+        "SELECT s.seqcache <> 1, s.seqincrement < 1 OR s.seqcycle, o.last_value < (SELECT max(drawn) FROM {}) \
+         FROM {} o, pg_catalog.pg_sequence s WHERE s.seqrelid = pg_catalog.to_regclass($1)",
+        home.of("syncline_tick"),
+        home.of(ORDER)
+    );
+    let row = session.client.query_one(&sql, &[&home.of(ORDER)]).await;
+    let row = row.map_err(|e| failed(e, "cannot look at syncline_order"))?;
+    let is = |i: usize| row.get::<_, Option<bool>>(i) == Some(true);
+    Ok(match (is(0), is(1), is(2)) {
+        (true, ..) => Some("sequence syncline_order was altered: sessions draw numbers ahead"),
+        (_, true, _) => Some("sequence syncline_order was altered: its numbers do not rise"),
+        (.., true) => Some("sequence syncline_order was altered: its numbers went back"),
+        _ => None,
+    })
+}
+
+/// What changes whenever somebody has changed one of these tables, its triggers or the sequence that gives the order: cheap
+/// enough for every tick.
 pub async fn mark(session: &Session, home: &Home, oids: &[u32]) -> Result<Option<String>> {
     let sql = "SELECT pg_catalog.string_agg(x, ',' ORDER BY x) FROM ( \
         SELECT pg_catalog.concat_ws(' ', c.oid, c.relname, c.relnamespace) FROM pg_catalog.pg_class c WHERE c.oid = ANY($1) \
@@ -121,6 +142,8 @@ pub async fn mark(session: &Session, home: &Home, oids: &[u32]) -> Result<Option
             WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped \
         UNION ALL SELECT pg_catalog.concat_ws(' ', t.oid, t.xmin, p.oid, p.xmin) FROM pg_catalog.pg_trigger t \
             JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = ANY($1) AND NOT t.tgisinternal \
+        UNION ALL SELECT pg_catalog.concat_ws(' ', 'order', c.oid, c.relfilenode) FROM pg_catalog.pg_class c \
+            WHERE c.relnamespace = $2 AND c.relname = 'syncline_order' \
         UNION ALL SELECT 'log ' || c.relname FROM pg_catalog.pg_class c \
             WHERE c.relnamespace = $2 AND c.relname = 'syncline_node') s (x)";
     let row = session.client.query_one(sql, &[&oids, &home.oid]).await;

@@ -16,7 +16,7 @@ use super::super::capture::ddl::{BITS, Home};
 use super::super::session::{Session, failed};
 use super::super::types::Kind;
 use super::super::types::decode::{self, Rows};
-use crate::capture::follow::Piece;
+use crate::capture::follow::{Piece, no_operation};
 use crate::connector::CaptureTable;
 
 /// A table that is followed.
@@ -83,8 +83,9 @@ impl Followed {
         let eight = |i: usize| -> Result<[u8; 8]> { field(i)?.and_then(|b| b.try_into().ok()).ok_or_else(damaged) };
         let letter = field(0)?.and_then(|b| b.first()).ok_or_else(damaged)?;
         let mut change = match Op::from_letter(*letter) {
-            Some(op) => self.images(op, &field)?,
-            None => {
+            Some(op @ (Op::Insert | Op::Update | Op::Delete | Op::Truncate)) => self.images(op, &field)?,
+            _ if *letter != b'?' => return Err(no_operation(&self.wanted.schema.name.to_string())),
+            _ => {
                 return Err(Error::new(ErrorKind::Schema, "the table was written while it had other columns")
                     .at("table", self.wanted.schema.name.to_string())
                     .hint("`syncline install` captures it anew; it is then loaded again"));
