@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use syncline_model::CellBuf;
-use syncline_model::merge::{Deed, Deletes, Edit, Group, Rank, RowState, State, Vector};
+use syncline_model::merge::{Deed, Deletes, Edit, Group, Rank, RowState, State, Vector, view};
 use syncline_model::stamp::Stamp;
 
 use crate::database::{Captured, key, key_number, number};
@@ -162,6 +162,7 @@ pub fn quiet(setup: &Setup, truth: &Truth, nodes: &[Node]) -> Result<(), Broken>
             }
         }
     }
+    fates(&setup.group, &first.state, &view(&setup.group, &first.state))?;
     causal(truth)?;
     accounted(setup, truth, first)
 }

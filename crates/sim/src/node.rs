@@ -164,7 +164,7 @@ impl Node {
     }
 
     /// Takes in units, in one transaction: lock the rows; fold what was committed until then; merge; find what follows, and
-    /// lock it; begin again if somebody wrote meanwhile; write. While it runs, `racing` transactions of users try to
+    /// lock what is to be written; begin again if somebody wrote meanwhile; write. While it runs, `racing` transactions of users try to
     /// get in between.
     pub fn import(
         &mut self,

@@ -108,6 +108,8 @@ pub struct Setup {
     pub tables: usize,
     /// Whether `a` and `b` share a stamp, so that the check between them holds everywhere.
     pub checked: bool,
+    /// Whether an import locks what it only reads; nothing depends on it.
+    pub locks_reads: bool,
     pub steps: u64,
     /// Whether nodes come and go more often.
     pub churn: bool,
@@ -138,8 +140,9 @@ impl Setup {
             all.push(if alike { (of_others.clone(), deletes) } else { rules(chance) });
         }
         let group = Arc::new(group(all));
+        let locks_reads = chance.percent(50);
         let (churn, storm) = (chance.percent(30), chance.percent(30));
-        Self { nodes, topology, group, tables, checked, steps: 30 + chance.below(90), churn, storm }
+        Self { nodes, topology, group, tables, checked, locks_reads, steps: 30 + chance.below(90), churn, storm }
     }
 }
 

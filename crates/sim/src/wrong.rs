@@ -39,8 +39,6 @@ pub enum Wrong {
     LocksOnlyWhatItBrings,
     /// An import folds the changes of the rows that it brings, and leaves the rest of their transactions for later.
     FoldsOnlyWhatItBrings,
-    /// An import locks what it writes, but not what it reads.
-    ReadsUnlocked,
     /// An import does not look, when all is found, whether somebody committed meanwhile.
     UnfoldedRead,
     /// When a row comes or goes, those that refer to it are not looked for.
@@ -95,7 +93,7 @@ pub enum Wrong {
 
 impl Wrong {
     /// All of them.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 42] = [
         Self::NoTombstone,
         Self::TombstoneReleasedEarly,
         Self::ReleasedByVectorsAlone,
@@ -113,7 +111,6 @@ impl Wrong {
         Self::FoldBeforeLock,
         Self::LocksOnlyWhatItBrings,
         Self::FoldsOnlyWhatItBrings,
-        Self::ReadsUnlocked,
         Self::UnfoldedRead,
         Self::ChildrenNotFollowed,
         Self::OldValuesNotLookedAt,

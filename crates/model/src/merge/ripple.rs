@@ -78,10 +78,10 @@ pub struct Stored {
 /// What one transaction reads of a node's rows. Visible rows are in the application's tables, the others in a table of
 /// parked ones; each ask is an indexed lookup in one or both.
 ///
-/// A caller whose store is a database locks the rows that it answers with, before it reads them. When all is found, it
-/// looks whether somebody committed what it has not folded; if so, some answer may have told of that already, and the
-/// transaction begins again. Rows that do not exist cannot be locked: whoever inserts one in between meets the constraints
-/// of the database, and then one of the two begins again.
+/// A caller whose store is a database finds what users have committed, folded or not. So when all is found it locks what it
+/// is to write, and only then looks whether anything was committed that it has not folded; if so, some answer may have
+/// told of that, and the transaction begins again. What it only reads it may lock and need not: a user's later change
+/// of such a row meets the constraints of the database, and then one of the two begins again, or is folded next.
 pub trait Rows {
     /// All rows that at least one of the asks is about, in any order, each once or more. Rows too many do no harm; of
     /// rows that the transaction touched it does not matter whether and how they are answered.

@@ -1,4 +1,4 @@
-//! What an import reads of its node's rows, as a connector does: visible ones from the application's tables, with whatever
+//! What a transaction reads of its node's rows, as a connector does: visible ones from the application's tables, with whatever
 //! users have committed there, parked ones from a table of their own.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::wrong::Wrong;
 /// What a node shows and what it has parked, by table.
 pub type Fates = Vec<BTreeMap<Cells, Fate>>;
 
-/// The rows of a node within a transaction. Whatever it answers with is locked; between two answers users write.
+/// The rows of a node within a transaction. What it answers with may be locked; between two answers users write.
 pub struct Reader<'a> {
     pub world: &'a mut World,
     pub state: &'a State,
@@ -44,10 +44,12 @@ impl Rows for Reader<'_> {
         self.waiting_asked |= asked.iter().any(|ask| ask.among == Among::Waiting);
         self.world.counts.asked += 1;
         self.world.counts.read += found.len() as u64;
-        if !self.world.is(Wrong::LocksOnlyWhatItBrings) && !self.world.is(Wrong::ReadsUnlocked) {
+        if self.world.setup.locks_reads && !self.world.is(Wrong::LocksOnlyWhatItBrings) {
             self.locks.extend(found.iter().map(|stored| (stored.table, key_number(&stored.key))));
         }
-        if !self.world.is(Wrong::FoldBeforeLock) && !self.world.is(Wrong::LocksOnlyWhatItBrings) {
+        let raced = self.world.is(Wrong::FoldBeforeLock) || self.world.is(Wrong::LocksOnlyWhatItBrings);
+        // Not always, so that some are left for the last moment.
+        if !raced && self.users.left > 0 && self.world.chance.percent(40) {
             self.users.race(self.world, self.database, self.locks);
         }
         Ok(found)

@@ -45,16 +45,18 @@ pub fn admit(known: &mut Known, rows: &mut dyn Rows) -> Result<BTreeSet<RowKey>>
     }
 }
 
+/// Of a value at most one row was the holder, so where that one is known there is nothing to ask.
 fn ask_for_holders(known: &mut Known, open: &BTreeSet<RowKey>) {
     let group = known.group;
+    let mut wanted: Vec<Value> = Vec::new();
     for at in open {
-        let Some(bonds) = known.entries.get(at).and_then(Entry::after) else { continue };
-        let uniques = group.table(at.0).into_iter().flat_map(|rules| &rules.uniques);
-        let claims: Vec<_> = uniques.zip(bonds.claims.clone()).collect();
-        for (columns, values) in claims {
-            if let Some(values) = values {
-                known.ask(at.0, columns, &values, Among::Admitted);
-            }
+        let claims = known.entries.get(at).and_then(Entry::after).into_iter().flat_map(|bonds| &bonds.claims);
+        let claims = claims.enumerate().filter_map(|(unique, values)| Some((at.0, unique, values.clone()?)));
+        wanted.extend(claims.filter(|(table, unique, values)| held_before(known, *table, *unique, values).is_none()));
+    }
+    for (table, unique, values) in wanted {
+        if let Some(columns) = group.table(table).and_then(|rules| rules.uniques.get(unique)) {
+            known.ask(table, columns, &values, Among::Admitted);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Among, Ask, Ripple, RowKey, Rows, Stored, Touched};
 use crate::error::Result;
 use crate::merge::rank::Rank;
-use crate::merge::row::{Cells, RowState};
+use crate::merge::row::{Cells, Register, RowState};
 use crate::merge::rules::{Group, TableRules};
 use crate::merge::state::rules;
 use crate::merge::view::{Fate, Reason, claimed, values};
@@ -188,11 +188,8 @@ impl<'a> Known<'a> {
     }
 
     pub fn differences(self) -> BTreeMap<RowKey, Ripple> {
-        let group = self.group;
-        let differs = |at: &RowKey, entry: &Entry| {
-            entry.was != entry.fate || (entry.is_visible() && shows_otherwise(group, at, entry))
-        };
-        let differing = self.entries.into_iter().filter(|(at, entry)| differs(at, entry));
+        let differs = |entry: &Entry| entry.was != entry.fate || (entry.is_visible() && shows_otherwise(entry));
+        let differing = self.entries.into_iter().filter(|(_, entry)| differs(entry));
         differing.map(|(at, entry)| (at, Ripple { was: entry.was, fate: entry.fate, row: entry.row })).collect()
     }
 
@@ -254,8 +251,10 @@ fn unbound(rules: &TableRules, row: &RowState) -> Option<Fate> {
     }
 }
 
-fn shows_otherwise(group: &Group, (table, key): &RowKey, entry: &Entry) -> bool {
-    let Some(before) = &entry.touched else { return false };
-    let cells = |row: &Option<RowState>| group.table(*table)?.cells(key, row.as_ref()?);
-    cells(before) != cells(&entry.row)
+/// Whether the values of a touched row are others; its key is what it was.
+fn shows_otherwise(entry: &Entry) -> bool {
+    let Some(Some(before)) = &entry.touched else { return false };
+    let Some(now) = &entry.row else { return false };
+    let value = |register: &Option<Register>| register.as_ref().map(|register| register.value.clone());
+    before.registers.iter().map(value).ne(now.registers.iter().map(value))
 }
