@@ -186,7 +186,9 @@ impl Changes {
 
     async fn tick_now(&mut self) -> Result<Tick> {
         let look = self.look().await?;
-        if self.mark.is_none() || self.verified.elapsed() > VERIFY_EVERY {
+        // Numbers in another order say nothing of it themselves.
+        let odd = capture::order(&self.session, &self.home).await?.is_some();
+        if odd || self.mark.is_none() || self.verified.elapsed() > VERIFY_EVERY {
             self.verify().await?;
         }
         let newest = self.newest_tick().await?;
@@ -427,10 +429,14 @@ impl Captured for Changes {
     }
 
     async fn next(&mut self, bytes_max: usize) -> Result<Piece> {
-        match &mut self.reading {
-            Some(reading) => reading.next(&self.tables, bytes_max).await,
-            None => Ok(Piece { tables: Vec::new(), last: true }),
+        let Some(reading) = &mut self.reading else { return Ok(Piece { tables: Vec::new(), last: true }) };
+        let piece = reading.next(&self.tables, bytes_max).await;
+        if piece.as_ref().is_err_and(|e| e.kind() == ErrorKind::Schema) {
+            // What is there now says more than that it was something else.
+            self.mark = None;
+            self.verify().await?;
         }
+        piece
     }
 
     async fn settle(&mut self) -> Result<()> {

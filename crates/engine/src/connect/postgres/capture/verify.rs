@@ -117,7 +117,7 @@ fn columns_differ(record: &Record, table: &Table) -> Option<Error> {
 /// wrong way round, and so does a sequence that falls or begins again (F20, F112).
 pub async fn order(session: &Session, home: &Home) -> Result<Option<&'static str>> {
     let sql = format!(
-        "SELECT s.seqcache <> 1, s.seqincrement < 1 OR s.seqcycle, o.last_value < (SELECT max(drawn) FROM {}) \
+        "SELECT s.seqcache <> 1, s.seqincrement < 1 OR s.seqcycle, o.last_value < (SELECT drawn FROM {} ORDER BY tick DESC LIMIT 1) \
          FROM {} o, pg_catalog.pg_sequence s WHERE s.seqrelid = pg_catalog.to_regclass($1)",
         home.of("syncline_tick"),
         home.of(ORDER)
