@@ -20,7 +20,7 @@ use crate::merge::view::{Fate, Reason};
 pub fn show(known: &mut Known, rows: &mut dyn Rows, open: BTreeSet<RowKey>) -> Result<()> {
     let touched = known.touched().map(|(at, _)| at.clone()).chain(open);
     let mut again: BTreeSet<RowKey> =
-        touched.filter(|at| known.entries.get(at).is_some_and(|entry| is_bound_otherwise(entry))).collect();
+        touched.filter(|at| known.entries.get(at).is_some_and(is_bound_otherwise)).collect();
     loop {
         ask_for_parents(known, &again);
         known.find(rows)?;

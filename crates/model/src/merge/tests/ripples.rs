@@ -158,7 +158,10 @@ fn any_cells() -> impl Strategy<Value = Vec<Option<i64>>> {
     prop::collection::vec(prop::option::weighted(0.8, 0i64..3), 4)
 }
 
-fn any_step() -> impl Strategy<Value = Vec<(u64, u64, usize, i64, Deed, Vec<Option<i64>>, usize)>> {
+/// Stamp, origin, table, key, deed, cells after the key, and the register that an update writes.
+type AnyChange = (u64, u64, usize, i64, Deed, Vec<Option<i64>>, usize);
+
+fn any_step() -> impl Strategy<Value = Vec<AnyChange>> {
     let deed = prop::sample::select(vec![Deed::Insert, Deed::Insert, Deed::Update, Deed::Update, Deed::Delete]);
     let change = (0u64..12, 0u64..3, 0usize..4, 0i64..4, deed, any_cells(), 0usize..4);
     prop::collection::vec(change, 1..4)
