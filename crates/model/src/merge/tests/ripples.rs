@@ -147,7 +147,7 @@ fn of_a_hundred_thousand_rows_a_handful_is_read() {
     let cells = [Some(70_000), Some(5), Some(5), Some(5)];
     let change = made(&held.group, rank(9, 1), CLAIMS, 5, &cells);
     let ripples = held.step(&[change]);
-    assert_eq!((ripples, held.read), (vec![(CLAIMS, 5, Some(clash(0)))], 1), "the row that has the value");
+    assert_eq!((ripples, held.read), (vec![(CLAIMS, 5, Some(clash(0)))], 2), "the row that has the value, and itself");
     let change = made(&held.group, rank(10, 1), TREES, 99_999, &[Some(99_999), Some(3), None]);
     let ripples = held.step(&[change]);
     assert_eq!((ripples, held.read), (vec![(TREES, 99_999, Some(VISIBLE))], 1), "its new parent");
