@@ -123,6 +123,9 @@ pub(super) fn values<'a>(
 fn orphans(group: &Group, state: &State, fates: &[Fates]) -> Option<Vec<(usize, Cells, usize)>> {
     let mut orphans = Vec::new();
     for (table, rules) in group.tables().iter().enumerate() {
+        if fates.get(table).is_none_or(BTreeMap::is_empty) {
+            continue;
+        }
         for (index, reference) in rules.references.iter().enumerate() {
             let parents = parents(group, state, fates, reference);
             for (key, row) in visible(state, fates, table) {

@@ -215,8 +215,11 @@ fn count(world: &mut World, ripples: &Ripples) {
 /// Among the rows that came or went: how many did so with parent and parent's parent, and how many came in a circle.
 fn links(group: &Group, ripples: &Ripples) -> (u64, u64) {
     let visible = |fate| fate == Some(Fate::Visible);
-    let moved = ripples.iter().filter(|(_, ripple)| visible(ripple.was) != visible(ripple.fate));
-    let cells = moved.filter_map(|(at, ripple)| {
+    let moved = || ripples.iter().filter(|(_, ripple)| visible(ripple.was) != visible(ripple.fate));
+    if moved().nth(1).is_none() {
+        return (0, 0);
+    }
+    let cells = moved().filter_map(|(at, ripple)| {
         let cells = group.table(at.0)?.cells(&at.1, ripple.row.as_ref()?)?;
         Some((at.0, cells.iter().map(number).collect::<Row>(), visible(ripple.fate)))
     });

@@ -147,7 +147,7 @@ fn of_a_hundred_thousand_rows_a_handful_is_read() {
     let cells = [Some(70_000), Some(5), Some(5), Some(5)];
     let change = made(&held.group, rank(9, 1), CLAIMS, 5, &cells);
     let ripples = held.step(&[change]);
-    assert_eq!((ripples, held.read), (vec![(CLAIMS, 5, Some(clash(0)))], 1), "the row that has the value");
+    assert_eq!((ripples, held.read), (vec![(CLAIMS, 5, Some(clash(0)))], 2), "the row that has the value, and itself");
     let change = made(&held.group, rank(10, 1), TREES, 99_999, &[Some(99_999), Some(3), None]);
     let ripples = held.step(&[change]);
     assert_eq!((ripples, held.read), (vec![(TREES, 99_999, Some(VISIBLE))], 1), "its new parent");
@@ -158,10 +158,10 @@ fn any_cells() -> impl Strategy<Value = Vec<Option<i64>>> {
     prop::collection::vec(prop::option::weighted(0.8, 0i64..3), 4)
 }
 
-/// Millisecond, origin, table, key, deed, cells, and which register an update writes.
-type Drawn = (u64, u64, usize, i64, Deed, Vec<Option<i64>>, usize);
+/// Stamp, origin, table, key, deed, cells after the key, and the register that an update writes.
+type AnyChange = (u64, u64, usize, i64, Deed, Vec<Option<i64>>, usize);
 
-fn any_step() -> impl Strategy<Value = Vec<Drawn>> {
+fn any_step() -> impl Strategy<Value = Vec<AnyChange>> {
     let deed = prop::sample::select(vec![Deed::Insert, Deed::Insert, Deed::Update, Deed::Update, Deed::Delete]);
     let change = (0u64..12, 0u64..3, 0usize..4, 0i64..4, deed, any_cells(), 0usize..4);
     prop::collection::vec(change, 1..4)
