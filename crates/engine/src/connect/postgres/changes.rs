@@ -9,12 +9,13 @@
 mod rows;
 mod seen;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use syncline_model::{Error, ErrorKind, Result};
 use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::error::SqlState;
 
 use super::capture::ddl::{Home, ORDER};
 use super::capture::{self, mark};
@@ -38,8 +39,11 @@ const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::fr
 /// How often it is asked at most while transactions end that have most likely written to other tables.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// How often it is looked whether the tables are as they were. What is written to one that is not, until then, says so itself.
+/// How often it is looked whether the tables are as they were while nothing is written to them.
 const VERIFY_EVERY: Duration = Duration::from_secs(1);
+
+/// How many change tables one query is asked about.
+const ASKED_MAX: usize = 200;
 
 /// Serialises those who make ticks.
 const TICK_LOCK: i64 = 0x5359_4e43_0002;
@@ -163,16 +167,29 @@ impl Changes {
     /// Whether a change of this lane's tables was committed between.
     async fn any_between(&self, first: &Seen, second: &Seen) -> Result<bool> {
         let Some(condition) = first.until(second) else { return Ok(false) };
-        let touched = self.touched(&condition).await?;
-        Ok(self.logs.iter().any(|log| touched.contains(log)))
+        let conditions: Vec<_> = (0..self.logs.len()).map(|i| (i, condition.clone())).collect();
+        Ok(!self.not_empty(conditions).await?.is_empty())
     }
 
-    /// The change tables that transactions which meet the condition have written to: what this costs depends on them, not on
-    /// how many tables are captured.
-    async fn touched(&self, condition: &str) -> Result<HashSet<u64>> {
-        let sql = format!("SELECT DISTINCT log FROM {} WHERE {condition}", self.home.of("syncline_touched"));
-        let rows = self.session.client.query(&sql, &[]).await.map_err(|e| failed(e, "cannot look for changes"))?;
-        Ok(rows.iter().filter_map(|row| u64::try_from(row.get::<_, i64>(0)).ok()).collect())
+    /// Those of these tables that have entries which meet the condition.
+    async fn not_empty(&self, conditions: Ranges) -> Result<Ranges> {
+        let mut found = Vec::new();
+        for asked in conditions.chunks(ASKED_MAX) {
+            let each: Vec<_> = asked
+                .iter()
+                .filter_map(|(i, condition)| {
+                    let log = self.home.log(*self.logs.get(*i)?);
+                    Some(format!("EXISTS (SELECT FROM {log} WHERE {condition})"))
+                })
+                .collect();
+            let sql = format!("SELECT ARRAY[{}]", each.join(", "));
+            let answers = self.session.client.simple_query(&sql).await;
+            let answers = answers.map_err(|e| failed(e, "cannot look for changes"))?;
+            let row = answers.iter().find_map(|a| if let SimpleQueryMessage::Row(row) = a { row.get(0) } else { None });
+            let row = row.unwrap_or_default().trim_matches(['{', '}']).split(',').map(|b| b == "t");
+            found.extend(asked.iter().zip(row).filter(|(_, any)| *any).map(|(range, _)| range.clone()));
+        }
+        Ok(found)
     }
 
     async fn newest_tick(&self) -> Result<Option<(Tick, Seen)>> {
@@ -186,11 +203,7 @@ impl Changes {
 
     async fn tick_now(&mut self) -> Result<Tick> {
         let look = self.look().await?;
-        // Numbers in another order say nothing of it themselves.
-        let odd = capture::order(&self.session, &self.home).await?.is_some();
-        if odd || self.mark.is_none() || self.verified.elapsed() > VERIFY_EVERY {
-            self.verify().await?;
-        }
+        self.verify().await?;
         let newest = self.newest_tick().await?;
         // Another lane may have made one since.
         if let Some((_, seen)) = newest.as_ref().filter(|(_, seen)| seen.reaches_beyond(&look.seen))
@@ -278,28 +291,28 @@ impl Changes {
         let sql = format!("SELECT snapshot::text FROM {ticks} WHERE tick = (SELECT min(tick) FROM {lanes})");
         let Some(row) = self.session.client.query_opt(&sql, &[]).await.map_err(cannot)? else { return Ok(()) };
         let condition = Seen::parse(row.get(0))?.all();
-        let touched = self.touched(&condition).await?;
         let records = capture::records(&self.session, &self.home).await?;
-        for record in records.iter().filter(|r| touched.contains(&r.log)) {
-            let log = self.home.log(record.log);
+        for log in records.iter().map(|r| self.home.log(r.log)) {
             let sql = format!(
                 "DELETE FROM {log} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {log} WHERE {condition} \
                  LIMIT {PRUNED_MAX} FOR UPDATE SKIP LOCKED))"
             );
-            while self.session.client.execute(&sql, &[]).await.map_err(cannot)? == PRUNED_MAX {
+            loop {
+                match self.session.client.execute(&sql, &[]).await {
+                    Ok(PRUNED_MAX) => {}
+                    // The table was captured anew, and its changes went with their table.
+                    Err(e) if e.code() == Some(&SqlState::UNDEFINED_TABLE) => break,
+                    pruned => {
+                        pruned.map_err(cannot)?;
+                        break;
+                    }
+                }
                 pieces = pieces.saturating_sub(1);
                 if pieces == 0 {
                     self.more_to_prune = true;
                     return Ok(());
                 }
             }
-            // Another lane may be at work on some of them, and die.
-            let sql = format!(
-                "DELETE FROM {} WHERE log = {} AND {condition} AND NOT EXISTS (SELECT FROM {log} WHERE {condition})",
-                self.home.of("syncline_touched"),
-                record.log
-            );
-            self.session.client.batch_execute(&sql).await.map_err(cannot)?;
         }
         Ok(())
     }
@@ -410,17 +423,7 @@ impl Captured for Changes {
         for (i, after) in after.iter().enumerate() {
             ranges.extend(of(after)?.until(end).map(|condition| (i, condition)));
         }
-        // Most often one condition holds for all tables.
-        let conditions: HashSet<String> = ranges.iter().map(|(_, condition)| condition.clone()).collect();
-        let mut touched = HashMap::new();
-        for condition in conditions {
-            let logs = self.touched(&condition).await?;
-            touched.insert(condition, logs);
-        }
-        ranges.retain(|(i, condition)| {
-            let log = self.logs.get(*i);
-            log.zip(touched.get(condition)).is_some_and(|(log, touched)| touched.contains(log))
-        });
+        let ranges = self.not_empty(ranges).await?;
         self.reading = match ranges.is_empty() {
             true => None,
             false => Some(Reading::begin(&self.reader, &self.home, &self.tables, &ranges).await?),
@@ -429,14 +432,10 @@ impl Captured for Changes {
     }
 
     async fn next(&mut self, bytes_max: usize) -> Result<Piece> {
-        let Some(reading) = &mut self.reading else { return Ok(Piece { tables: Vec::new(), last: true }) };
-        let piece = reading.next(&self.tables, bytes_max).await;
-        if piece.as_ref().is_err_and(|e| e.kind() == ErrorKind::Schema) {
-            // What is there now says more than that it was something else.
-            self.mark = None;
-            self.verify().await?;
+        match &mut self.reading {
+            Some(reading) => reading.next(&self.tables, bytes_max).await,
+            None => Ok(Piece { tables: Vec::new(), last: true }),
         }
-        piece
     }
 
     async fn settle(&mut self) -> Result<()> {
