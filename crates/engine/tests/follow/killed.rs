@@ -36,7 +36,7 @@ fn killed_at_every_step() {
 fn asked_to_end_while_it_begins() {
     let folder = followed("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
     let mut listened = 0;
-    for ms in (0..120).chain(0..40) {
+    for ms in (0..120).step_by(3) {
         let running = folder.started(&["run", "--follow", "--quiet"]);
         std::thread::sleep(std::time::Duration::from_millis(ms));
         running.signal("TERM");
