@@ -17,7 +17,7 @@ use crate::Address;
 /// Between two looks for a new connection.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Longest that a fault is waited for.
-const STRIKE_MAX: Duration = Duration::from_secs(60);
+const STRIKE_MAX: Duration = Duration::from_secs(240);
 
 /// From where to where bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
