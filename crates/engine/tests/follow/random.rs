@@ -99,7 +99,7 @@ fn changed_at_random(recursive: bool) {
             _ => {
                 running.signal("TERM");
                 let ran = running.ends();
-                assert_eq!((ran.code, &*ran.err), (Some(0), ""), "seed {seed}");
+                assert_eq!((ran.code, &*ran.complaints()), (Some(0), ""), "seed {seed}");
             }
         }
     }
