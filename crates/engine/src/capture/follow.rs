@@ -10,11 +10,12 @@ mod place;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use syncline_model::change::{ChangeBuf, Op, TableBuilder};
 use syncline_model::{ChangeBatch, Error, ErrorKind, Position, Result, TableChanges, TableName, TableSchema};
+use tokio::time::Instant;
 
 use crate::connector::{Apart, Budget, Follow, LaneId, Read, ReadSpec, Source};
 pub use place::{LAYOUT, Loaded, Place, Tick};
@@ -119,6 +120,8 @@ enum Phase {
     Between,
     /// Within a unit; whether nothing of it was sent yet.
     Within { begins: bool },
+    /// A piece of the unit may be lost: nothing more is read of it, by whoever repeats the call (I3). The lane opens again.
+    Broken { kind: ErrorKind, because: String },
 }
 
 impl<C: Captured> Follower<C> {
@@ -259,7 +262,17 @@ impl<C: Captured> Follower<C> {
 
     /// One batch of changes.
     async fn changes(&mut self, begins: bool, budget: Budget) -> Result<Option<ChangeBatch>> {
-        let piece = self.captured.next(budget.bytes_max).await?;
+        // Before a piece is taken, so that an error takes none away.
+        if self.ticked.elapsed() >= TICK_EVERY {
+            self.tick().await?;
+        }
+        let piece = match self.captured.next(budget.bytes_max).await {
+            Ok(piece) => piece,
+            Err(e) => {
+                self.phase = Phase::Broken { kind: e.kind(), because: e.to_string() };
+                return Err(e);
+            }
+        };
         let is_empty = begins && piece.last && piece.tables.is_empty();
         self.phase =
             if piece.last { Phase::Between } else { Phase::Within { begins: begins && piece.tables.is_empty() } };
@@ -269,9 +282,6 @@ impl<C: Captured> Follower<C> {
         {
             place.tick = self.upto.clone();
             ends = Some(place.position()?);
-        }
-        if ends.is_none() && self.ticked.elapsed() > TICK_EVERY {
-            self.tick().await?;
         }
         let at_end = self.until.is_some_and(|until| self.upto.number >= until);
         // The sink need not know at once that there was nothing for it.
@@ -374,6 +384,9 @@ impl<C: Captured> Source for Follower<C> {
                 Phase::Loaded => {
                     self.phase = Phase::Between;
                     return Ok(Read::Loaded);
+                }
+                Phase::Broken { kind, ref because } => {
+                    return Err(Error::new(kind, "the changes could not be read to the end").caused_by(because.clone()));
                 }
                 Phase::Within { begins } => {
                     if let Some(batch) = self.changes(begins, budget).await? {

@@ -142,13 +142,18 @@ pub(super) async fn run_lane(
             Ok(None) => {}
             Err(error) => failed.error = error,
         }
-        if failed.error.kind() == ErrorKind::Fenced && is_resynced(&lane).await {
-            tracing::info!("lane opens again to load tables again");
-            side.forget();
-            // Whoever says `resync` must have its say first.
-            tokio::time::sleep(RESYNC_WAIT).await;
-        } else {
-            tries.again(failed, &shared.0, &mut parking, progress, &mut stop).await?;
+        let again = match failed.error.kind() {
+            ErrorKind::Fenced => Err(failed.error),
+            _ => tries.again(failed, &shared.0, &mut parking, progress, &mut stop).await,
+        };
+        match again {
+            Err(e) if e.kind() == ErrorKind::Fenced && is_resynced(&lane).await => {
+                tracing::info!("lane opens again to load tables again");
+                side.forget();
+                // Whoever says `resync` must have its say first.
+                tokio::time::sleep(RESYNC_WAIT).await;
+            }
+            again => again?,
         }
     }
 }
@@ -252,7 +257,7 @@ impl Tries {
         let patient = job.follow == Some(Until::Stopped);
         let stops = error.retry() == Retry::Never || self.failed_in_a_row > REOPENINGS_MAX && !patient;
         if let Some(sink) = sink.filter(|_| job.follow.is_some()) {
-            note(sink, &error, stops).await;
+            note(sink, &error, stops).await?;
         }
         if stops {
             return Err(error);
@@ -270,17 +275,23 @@ impl Tries {
 
 /// Says at the sink, by the lane's own lease, what keeps it from getting on; once, and again only when that changes. A
 /// one-time copy has nobody who would look there. A sink that does not take it is asked by `status` itself.
-async fn note(mut sink: Box<dyn Sink>, error: &Error, stops: bool) {
+///
+/// # Errors
+/// [`ErrorKind::Fenced`] if another process has taken the lane: then that is what is wrong. What it did since, such as
+/// removing from the source what was carried, looks like a loss from here.
+async fn note(mut sink: Box<dyn Sink>, error: &Error, stops: bool) -> Result<()> {
     let known = sink.lease().trouble.clone();
     let trouble = Trouble::of(error, stops, known.as_ref());
-    if error.kind() == ErrorKind::Fenced || known.as_ref() == Some(&trouble) {
-        return;
+    if known.as_ref() == Some(&trouble) {
+        return Ok(());
     }
     match tokio::time::timeout(NOTE_WAIT_MAX, sink.note(Some(&trouble))).await {
         Ok(Ok(())) => {}
+        Ok(Err(e)) if e.kind() == ErrorKind::Fenced => return Err(e),
         Ok(Err(e)) => tracing::debug!(error = %e, "what is wrong was not noted at the sink"),
         Err(_) => tracing::debug!("what is wrong was not noted at the sink in time"),
     }
+    Ok(())
 }
 
 /// What an earlier run finished must not have gone since: to skip it would report rows that nobody has (I10).

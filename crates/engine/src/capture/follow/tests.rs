@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use syncline_model::change::TableBuilder;
-use syncline_model::{ChangeBatch, Column, LogicalType, Position, Result, TableName, TableSchema};
+use syncline_model::{ChangeBatch, Column, Error, ErrorKind, LogicalType, Position, Result, TableName, TableSchema};
 
 use super::{Captured, Follower, Loaded, Piece, Place, Tick};
 use crate::connector::{Budget, Follow, LaneId, Read, ReadOrder, ReadSpec, Source};
@@ -18,6 +18,23 @@ struct Busy {
     opened: Opened,
     /// How long a unit takes to read, in pieces of a second.
     long: u32,
+    /// The calls of `tick` that are answered before one fails, once.
+    ticks_well: Option<u32>,
+    /// The same of `next`, which has taken its piece by then.
+    reads_well: Option<u32>,
+}
+
+/// Counts a call; an error that may pass if it is the one that fails.
+fn fails(well: &mut Option<u32>) -> Result<()> {
+    match well.as_mut() {
+        Some(0) => *well = None,
+        Some(left) => {
+            *left -= 1;
+            return Ok(());
+        }
+        None => return Ok(()),
+    }
+    Err(Error::new(ErrorKind::Unreachable, "the connection was lost"))
 }
 
 /// Of each range after what it begins, by table, and where it ends.
@@ -55,6 +72,7 @@ impl Captured for Busy {
     }
 
     async fn tick(&mut self) -> Result<Tick> {
+        fails(&mut self.ticks_well)?;
         self.ticks += 10;
         Ok(Tick { number: self.ticks, token: "x".into() })
     }
@@ -86,6 +104,7 @@ impl Captured for Busy {
             self.long -= 1;
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
+        fails(&mut self.reads_well)?;
         Ok(Piece { tables: vec![TableBuilder::new(table("t")).finish_snapshot(0)?], last })
     }
 
@@ -142,7 +161,7 @@ async fn who_was_away_goes_on_from_tick_to_tick() {
 }
 
 /// Else the next unit would be as long as this one, and all that comes meanwhile.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn ticks_are_made_while_a_long_unit_is_read() {
     // The tick at the opening is 20; it takes two seconds to come to it.
     let mut follower = follower(Busy { ticks: 10, long: 2, ..Busy::default() }, &["t"], false).await;
@@ -154,6 +173,34 @@ async fn ticks_are_made_while_a_long_unit_is_read() {
         }
     };
     assert_eq!((unit().await, unit().await, follower.newest.number), (20, 30, 40));
+}
+
+/// Who repeats a call that failed gets each piece once, or none any more: a unit without one of its pieces would be committed
+/// like any other (I3).
+#[tokio::test(start_paused = true)]
+async fn an_error_within_a_unit_loses_no_piece() {
+    for ticks in [true, false] {
+        for well in 0..6 {
+            let fails = |of: bool| of.then_some(well);
+            let busy =
+                Busy { long: 4, ticks_well: fails(ticks).map(|n| n + 1), reads_well: fails(!ticks), ..Busy::default() };
+            let mut follower = follower(Busy { ticks: 10, ..busy }, &["t"], false).await;
+            let (mut batches, mut ended, mut errors) = (Vec::new(), false, 0);
+            while !ended && errors < 10 {
+                match follower.read(Budget::default()).await {
+                    Ok(Read::Batch(batch)) => {
+                        ended = batch.ends.is_some();
+                        batches.push(batch.begins);
+                    }
+                    Ok(_) => {}
+                    Err(_) => errors += 1,
+                }
+            }
+            let whole = batches == [true, false, false, false, false];
+            assert!(whole || !ended, "ticks {ticks}, the {well}th: {batches:?} after {errors} errors");
+            assert!(!ticks || whole, "a tick takes nothing away: {batches:?}");
+        }
+    }
 }
 
 /// A load that died between two tables and is gone on with later: the first unit brings the table that is there as far as
