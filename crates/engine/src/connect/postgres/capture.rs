@@ -14,11 +14,15 @@ use syncline_model::{Column, Error, ErrorKind, LogicalType, Result, TableName};
 use super::catalog::{self, Table};
 use super::session::{Session, failed};
 use super::types::Kind;
+use crate::capture::retained::{Retained, RetainedFor};
 use crate::connector::{Backlog, CaptureTable, InstallPlan, LaneId};
 use ddl::Home;
 pub use install::{install, plan, removal, remove};
 use verify::State;
 pub use verify::mark;
+
+/// How many change tables one query is asked about.
+const ASKED_MAX: usize = 200;
 
 /// A column of a captured table, as it was when capture was installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +174,44 @@ pub async fn backlog(session: &Session) -> Result<Vec<Backlog>> {
         waiting.push(Backlog { lane: lane.lane, changes, age_s });
     }
     Ok(waiting)
+}
+
+/// What is retained for the lanes. Entries are asked for by their transactions' numbers, for which there is an index: the
+/// oldest of them is not always the oldest change, but hardly younger.
+pub async fn retained(session: &Session) -> Result<Retained> {
+    let cannot = |e| failed(e, "cannot look at what is retained");
+    let home = home(session).await?;
+    let lanes = lanes(session, &home).await?;
+    if lanes.is_empty() {
+        return Ok(Retained::default());
+    }
+    let sql = "SELECT COALESCE(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint FROM pg_catalog.pg_class c \
+        WHERE c.relnamespace = $1 AND c.relkind = 'r' AND c.relname ~ '^syncline_log_[0-9]+$'";
+    let bytes: i64 = session.client.query_one(sql, &[&home.oid]).await.map_err(cannot)?.get(0);
+    let logs: Vec<String> = records(session, &home).await?.iter().map(|r| home.log(r.log)).collect();
+    let ticks = home.of("syncline_tick");
+    let mut waits = Vec::new();
+    for lane in lanes {
+        let mut age_s: Option<f64> = None;
+        for logs in logs.chunks(ASKED_MAX) {
+            let oldest = logs.iter().map(|log| {
+                format!(
+                    "(SELECT l.at FROM {log} l WHERE l.xid >= pg_catalog.pg_snapshot_xmin(t.snapshot) \
+                     AND NOT pg_catalog.pg_visible_in_snapshot(l.xid, t.snapshot) ORDER BY l.xid LIMIT 1)"
+                )
+            });
+            let sql = format!(
+                "SELECT extract(epoch FROM pg_catalog.clock_timestamp() - LEAST({}))::float8 FROM {ticks} t WHERE t.tick = {}",
+                oldest.collect::<Vec<_>>().join(", "),
+                lane.tick
+            );
+            let row = session.client.query_opt(&sql, &[]).await.map_err(cannot)?;
+            let found: Option<f64> = row.and_then(|row| row.get(0));
+            age_s = found.into_iter().chain(age_s).reduce(f64::max);
+        }
+        waits.push(RetainedFor { lane: lane.lane, age_s });
+    }
+    Ok(Retained { bytes: u64::try_from(bytes).unwrap_or(0), estimated: false, lanes: waits })
 }
 
 /// Whether an update that leaves the column alone leaves it out: it may be long.

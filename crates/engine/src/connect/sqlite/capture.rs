@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use syncline_model::{Column, Error, ErrorKind, LogicalType, Result, TableSchema};
 
 use super::{catalog, failed, types};
+use crate::capture::retained::{Retained, RetainedFor};
 use crate::connector::{Backlog, CaptureTable, InstallPlan, LaneId};
 
 /// A column of a captured table, as it was when capture was installed.
@@ -212,6 +213,26 @@ pub fn backlog(conn: &Connection) -> Result<Vec<Backlog>> {
         Ok(Backlog { lane: lane.lane, changes, age_s })
     };
     lanes(conn)?.into_iter().map(waiting).collect()
+}
+
+/// What is retained for the lanes, by the pages of the change tables.
+pub fn retained(conn: &Connection) -> Result<Retained> {
+    let cannot = |e| failed(e, "cannot look at what is retained");
+    let lanes = lanes(conn)?;
+    if lanes.is_empty() {
+        return Ok(Retained::default());
+    }
+    // Change tables have no further indexes; by their names only their own pages are looked at.
+    let sql = "SELECT coalesce(sum((SELECT sum(pgsize) FROM dbstat WHERE name = t.name AND aggregate = TRUE)), 0) \
+         FROM (SELECT 'syncline_outbox' AS name UNION ALL SELECT 'syncline_log_' || log FROM syncline_capture) AS t";
+    let bytes = conn.query_row(sql, [], |r| r.get(0)).map_err(cannot)?;
+    let oldest = "SELECT (julianday('now') - at) * 86400.0 FROM syncline_outbox WHERE id > ?1 ORDER BY id LIMIT 1";
+    let waits = |lane: Lane| {
+        let age_s = conn.query_row(oldest, [lane.tick], |r| r.get(0)).optional().map_err(cannot)?;
+        Ok(RetainedFor { lane: lane.lane, age_s })
+    };
+    let lanes = lanes.into_iter().map(waits).collect::<Result<_>>()?;
+    Ok(Retained { bytes, estimated: false, lanes })
 }
 
 /// Whether an update that leaves the column alone leaves it out: it may be long.
