@@ -2,6 +2,8 @@
 //! difference, or gives its sink what it lacks and goes on. The databases' own programs are the judges.
 
 mod added;
+mod cases;
+mod matrix;
 mod refused;
 
 use syncline_rig::Brand;

@@ -5,6 +5,10 @@
 //! value. What an application sees is [`view`], a pure function of that state: it parks what unique and foreign keys do
 //! not allow, and parked rows return by themselves.
 //!
+//! A node cannot ask for the view of millions of rows in each transaction. [`ripple`] is the view's difference before and
+//! after: it begins at the rows that the transaction touched and looks, by indexed lookups ([`Rows`]), only at those that
+//! share a unique value or a reference with one whose fate changes.
+//!
 //! A node does three things, each in one transaction of its database: [`fold`] gives its own changes number and stamp,
 //! once; [`State::apply`] takes in what other nodes made, as far as [`Intake`] lets it; [`State::release`] forgets
 //! tombstones that nobody can need any more.
@@ -16,6 +20,7 @@
 mod fold;
 mod intake;
 mod rank;
+mod ripple;
 mod row;
 mod rules;
 mod state;
@@ -26,6 +31,7 @@ mod view;
 pub use fold::{Folded, fold};
 pub use intake::{Intake, Verdict};
 pub use rank::Rank;
+pub use ripple::{Among, Ask, Ripple, RowKey, Rows, Stored, Touched, ripple};
 pub use row::{Cells, Loss, Lost, Register, RowState};
 pub use rules::{Deletes, Group, Mode, TableRules};
 pub use state::{RowLoss, State};

@@ -1,12 +1,12 @@
 //! A node's database, as far as applications see it: rows, constraints, transactions, and capture by triggers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_model::CellBuf;
 use syncline_model::change::{At, ChangeBuf, Op};
 use syncline_model::merge::{Cells, Vector};
 
-use crate::setup::{A, B, BADGE, ITEMS, OWNER, OWNERS, SUM_MAX};
+use crate::setup::{A, B, OWNERS, Reference, SUM_MAX, TABLES, Table};
 
 /// A row's cells: whole numbers or nulls.
 pub type Row = Vec<Option<i64>>;
@@ -44,7 +44,7 @@ pub struct Captured {
 /// Tables, and what was captured of them and not folded yet.
 #[derive(Debug, Clone, Default)]
 pub struct Database {
-    tables: [BTreeMap<i64, Row>; 2],
+    tables: [BTreeMap<i64, Row>; TABLES.len()],
     pub outbox: Vec<Captured>,
     /// Whether the check `a + b <= SUM_MAX` is declared.
     pub checked: bool,
@@ -56,13 +56,18 @@ impl Database {
     }
 
     pub fn table(&self, table: usize) -> &BTreeMap<i64, Row> {
-        let [owners, items] = &self.tables;
-        if table == OWNERS { owners } else { items }
+        static NONE: BTreeMap<i64, Row> = BTreeMap::new();
+        self.tables.get(table).unwrap_or(&NONE)
     }
 
-    fn table_mut(&mut self, table: usize) -> &mut BTreeMap<i64, Row> {
-        let [owners, items] = &mut self.tables;
-        if table == OWNERS { owners } else { items }
+    fn table_mut(&mut self, table: usize) -> Option<&mut BTreeMap<i64, Row>> {
+        self.tables.get_mut(table)
+    }
+
+    /// Rows of what was captured and not folded yet.
+    pub fn unfolded(&self) -> BTreeSet<(usize, i64)> {
+        let changes = self.outbox.iter().flat_map(|captured| &captured.changes);
+        changes.flat_map(|(table, change)| keys(change).map(|key| (*table, key_number(&key)))).collect()
     }
 
     /// A user's transaction: all of it and captured, or refused by a constraint and as if it had never been.
@@ -99,7 +104,7 @@ impl Database {
         match statement {
             Statement::Insert(table, row) => {
                 let key = row.first().copied().flatten()?;
-                let rows = self.table_mut(*table);
+                let rows = self.table_mut(*table)?;
                 if rows.contains_key(&key) {
                     return None;
                 }
@@ -107,7 +112,7 @@ impl Database {
                 Some(captured(*table, None, Some(row)))
             }
             Statement::Update(table, key, values) => {
-                let row = self.table_mut(*table).get_mut(key)?;
+                let row = self.table_mut(*table)?.get_mut(key)?;
                 let before = row.clone();
                 for (column, value) in values {
                     *row.get_mut(*column)? = *value;
@@ -116,7 +121,7 @@ impl Database {
                 Some(captured(*table, Some(&before), Some(&after)))
             }
             Statement::Move(table, key, to) => {
-                let rows = self.table_mut(*table);
+                let rows = self.table_mut(*table)?;
                 if rows.contains_key(to) {
                     return None;
                 }
@@ -127,7 +132,7 @@ impl Database {
                 Some(captured(*table, Some(&before), Some(&after)))
             }
             Statement::Delete(table, key) => {
-                let before = self.table_mut(*table).remove(key)?;
+                let before = self.table_mut(*table)?.remove(key)?;
                 Some(captured(*table, Some(&before), None))
             }
         }
@@ -135,9 +140,10 @@ impl Database {
 
     /// What an import writes: a row, or none. The mark in its transaction keeps the triggers from capturing it.
     pub fn write(&mut self, table: usize, key: i64, row: Option<Row>) {
+        let Some(rows) = self.table_mut(table) else { return };
         match row {
-            Some(row) => self.table_mut(table).insert(key, row),
-            None => self.table_mut(table).remove(&key),
+            Some(row) => rows.insert(key, row),
+            None => rows.remove(&key),
         };
     }
 
@@ -158,14 +164,22 @@ impl Database {
 
     /// Whether every constraint holds.
     pub fn is_sound(&self) -> bool {
-        let owners = self.table(OWNERS);
-        let value = |row: &Row, column: usize| row.get(column).copied().flatten();
-        let mut badges: Vec<i64> = owners.values().filter_map(|row| value(row, BADGE)).collect();
-        badges.sort_unstable();
-        let unique = badges.is_sorted_by(|one, next| one < next);
-        let items = self.table(ITEMS).values();
-        let referred = items.filter_map(|row| value(row, OWNER)).all(|owner| owners.contains_key(&owner));
-        unique && referred && self.sums_are_sound()
+        let sound = |(rows, table): (&BTreeMap<i64, Row>, &Table)| {
+            let unique = |columns: &&[usize]| {
+                let mut taken: Vec<_> = rows.values().filter_map(|row| values(row, columns)).collect();
+                taken.sort_unstable();
+                taken.is_sorted_by(|one, next| one < next)
+            };
+            let answered = |reference: &Reference| {
+                let parents = self.table(reference.to);
+                rows.values().filter_map(|row| values(row, reference.columns)).all(|wanted| match &*wanted {
+                    [key] if reference.to_columns == [0] => parents.contains_key(key),
+                    wanted => parents.values().any(|parent| has(parent, reference.to_columns, wanted)),
+                })
+            };
+            rows.is_empty() || (table.uniques.iter().all(unique) && table.references.iter().all(answered))
+        };
+        self.tables.iter().zip(&TABLES).all(sound) && self.sums_are_sound()
     }
 
     fn sums_are_sound(&self) -> bool {
@@ -193,6 +207,22 @@ fn captured(table: usize, before: Option<&Row>, after: Option<&Row>) -> Option<(
         None => cells(after),
     });
     Some((table, ChangeBuf::new(op, changed.unwrap_or_default(), before.map(cells).unwrap_or_default())))
+}
+
+/// The values of those columns; absent if one of them is null.
+pub fn values(row: &[Option<i64>], columns: &[usize]) -> Option<Vec<i64>> {
+    columns.iter().map(|column| row.get(*column).copied().flatten()).collect()
+}
+
+/// Whether a row has those values, none of them null, in those columns.
+pub fn has(row: &[Option<i64>], columns: &[usize], wanted: &[i64]) -> bool {
+    columns.iter().zip(wanted).all(|(column, wanted)| row.get(*column) == Some(&Some(*wanted)))
+}
+
+/// The keys of the row before and after a change.
+pub fn keys(change: &ChangeBuf) -> impl Iterator<Item = Cells> {
+    let keys = [change.before.first(), change.after.first()];
+    keys.into_iter().flatten().flatten().filter_map(number).map(key)
 }
 
 pub fn cell(value: Option<i64>) -> CellBuf {

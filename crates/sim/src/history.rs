@@ -189,10 +189,7 @@ impl Run {
                 node.crash(world);
                 Ok(())
             }),
-            96..=97 | 100..=104 => self.at(node, |node, world| {
-                node.release(world);
-                Ok(())
-            }),
+            96..=97 | 100..=104 => self.at(node, Node::release),
             98 | 105..=107 => self.expel(node),
             _ => self.join(node),
         }
@@ -343,7 +340,7 @@ impl Run {
             }
         }
         for node in &mut self.nodes {
-            node.release(&mut self.world);
+            node.release(&mut self.world)?;
         }
         Ok(())
     }

@@ -1,16 +1,20 @@
 //! What must be true, checked without asking the code under test.
 
+mod fates;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use syncline_model::CellBuf;
-use syncline_model::merge::{Cells, Deed, Deletes, Edit, Fate, Group, Rank, Reason, RowState, State, Vector};
+use syncline_model::merge::{Deed, Deletes, Edit, Group, Rank, RowState, State, Vector, view};
 use syncline_model::stamp::Stamp;
 
 use crate::database::{Captured, key, key_number, number};
 use crate::node::Node;
-use crate::setup::{BADGE, ITEMS, OWNER, OWNERS, Setup};
+use crate::setup::{Setup, TABLES};
 use crate::truth::{Place, Truth};
+
+pub use fates::fates;
 
 /// A promise that a history broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,71 +101,18 @@ pub fn hidden(group: &Group, state: &State, captured: &Captured) -> BTreeSet<Pla
             && let Some(row) = state.row(*table, &key(id)).filter(|row| row.is_live(rules.deletes()))
             && let Some(cells) = rules.cells(&key(id), row)
         {
-            let differs =
-                |at: usize| cells.get(at).map(number) != change.after.get(at).map(|c| c.as_ref().and_then(number));
+            let differs = |column: &usize| {
+                let inserted = change.after.get(*column).map(|cell| cell.as_ref().and_then(number));
+                cells.get(*column).map(number) != inserted
+            };
             let registers = row.registers.iter().enumerate();
             let values = registers.filter_map(|(at, register)| Some((at, register.as_ref()?.rank)));
-            // Rows of one register differ if any column does; otherwise register and column go together only where
-            // each column has its own, so only the first case and single columns are asked for.
-            let all = (1..cells.len()).any(differs);
-            let single = row.registers.len() + 1 == cells.len();
-            hidden.extend(
-                values
-                    .filter(|(at, _)| if single { differs(at + 1) } else { all && row.registers.len() == 1 })
-                    .map(|(at, rank)| (*table, id, Some(at), rank)),
-            );
+            let lost = values.filter(|(at, _)| rules.columns(*at).iter().any(differs));
+            hidden.extend(lost.map(|(at, rank)| (*table, id, Some(at), rank)));
         }
         touched.extend([old, new].into_iter().flatten().map(|id| (*table, id)));
     }
     hidden
-}
-
-/// Whether what is visible and what is parked is exactly what the constraints say: the first claim to a badge has it,
-/// items without a visible owner wait, and nothing is parked without a reason.
-pub fn fates(group: &Group, state: &State, fates: &[BTreeMap<Cells, Fate>]) -> Result<(), Broken> {
-    const PROMISE: &str = "P5 the visible rows are a function of the state";
-    let fate = |table: usize, key: &Cells| fates.get(table).and_then(|fates| fates.get(key)).copied();
-    let cells = |table: usize| {
-        let rules = group.table(table);
-        state.rows(table).filter_map(move |(key, row)| {
-            let rules = rules?;
-            let live = row.is_live(rules.deletes());
-            live.then(|| Some((key, row, rules.cells(key, row)?)))?
-        })
-    };
-    let mut badges: BTreeMap<i64, Vec<(Rank, i64, bool)>> = BTreeMap::new();
-    for (key, row, cells) in cells(OWNERS) {
-        let admitted = match fate(OWNERS, key) {
-            Some(Fate::Visible) => true,
-            Some(Fate::Parked(Reason::Unique(0))) => false,
-            other => return broken(PROMISE, format!("owner {} is {other:?}", key_number(key))),
-        };
-        let claim = row.registers.first().and_then(Option::as_ref).map(|register| register.rank);
-        match (cells.get(BADGE).and_then(number), claim) {
-            (Some(badge), Some(rank)) => badges.entry(badge).or_default().push((rank, key_number(key), admitted)),
-            _ if !admitted => return broken(PROMISE, format!("owner {} is parked without a badge", key_number(key))),
-            _ => {}
-        }
-    }
-    for claims in badges.values_mut() {
-        claims.sort_unstable();
-        if !claims.iter().map(|(_, _, admitted)| *admitted).eq((0..claims.len()).map(|at| at == 0)) {
-            return broken(PROMISE, format!("not the first claim to a badge has it: {claims:?}"));
-        }
-    }
-    for (key, _, cells) in cells(ITEMS) {
-        let owner = cells.get(OWNER).and_then(number);
-        let expected = match owner {
-            Some(owner) if fate(OWNERS, &crate::database::key(owner)) != Some(Fate::Visible) => {
-                Fate::Parked(Reason::Reference(0))
-            }
-            _ => Fate::Visible,
-        };
-        if fate(ITEMS, key) != Some(expected) {
-            return broken(PROMISE, format!("item {} with owner {owner:?} is {:?}", key_number(key), fate(ITEMS, key)));
-        }
-    }
-    Ok(())
 }
 
 /// Whether nothing went back (P8).
@@ -203,7 +154,7 @@ pub fn quiet(setup: &Setup, truth: &Truth, nodes: &[Node]) -> Result<(), Broken>
             let what = format!("node {} knows {expected:?}, node {} knows {found:?}", first.at, node.at);
             return broken("P5 same changes, same state", what);
         }
-        for table in [OWNERS, ITEMS] {
+        for table in 0..TABLES.len() {
             if first.database.table(table) != node.database.table(table) {
                 let (one, other) = (first.database.table(table), node.database.table(table));
                 let what = format!("node {} shows {one:?}, node {} shows {other:?}", first.at, node.at);
@@ -211,6 +162,7 @@ pub fn quiet(setup: &Setup, truth: &Truth, nodes: &[Node]) -> Result<(), Broken>
             }
         }
     }
+    fates(&setup.group, &first.state, &view(&setup.group, &first.state))?;
     causal(truth)?;
     accounted(setup, truth, first)
 }

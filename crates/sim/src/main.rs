@@ -7,7 +7,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use syncline_sim::{Broken, History, Wrong, run};
+use syncline_sim::{Broken, Counts, History, Wrong, run};
 
 /// Histories unless `--histories` says otherwise.
 const HISTORIES: u64 = 1_000_000;
@@ -55,16 +55,14 @@ fn wanted(arguments: &[String]) -> Result<Wanted, String> {
 fn simulate(wanted: &Wanted) -> ExitCode {
     let started = Instant::now();
     let mut told = started;
-    let (mut units, mut deliveries, mut conflicts) = (0, 0, 0);
+    let mut counts = Counts::default();
     for count in 0..wanted.histories {
         let history = History { seed: wanted.first.seed.wrapping_add(count), ..wanted.first };
         let outcome = run(history);
         if let Some(broken) = outcome.broken {
             return failed(history, &broken, count);
         }
-        units += outcome.counts.units;
-        deliveries += outcome.counts.deliveries;
-        conflicts += outcome.counts.conflicts;
+        counts = counts.plus(outcome.counts);
         if told.elapsed() >= PROGRESS {
             told = Instant::now();
             println!("sim: {} of {} histories, {}", count + 1, wanted.histories, rate(count + 1, started));
@@ -72,7 +70,8 @@ fn simulate(wanted: &Wanted) -> ExitCode {
     }
     let all = wanted.histories;
     println!("sim: {all} histories from seed {}, all promises kept, {}", wanted.first.seed, rate(all, started));
-    println!("sim: {units} units, {deliveries} deliveries, {conflicts} conflicts");
+    let counts: Vec<String> = counts.named().iter().map(|(name, count)| format!("{name} {count}")).collect();
+    println!("sim: {}", counts.join(", "));
     ExitCode::SUCCESS
 }
 

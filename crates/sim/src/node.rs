@@ -1,5 +1,7 @@
 //! One node: its database, what it knows, and the two transactions of Syncline, fold and import.
 
+mod reader;
+mod show;
 mod spoil;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,21 +9,60 @@ use std::sync::Arc;
 
 use syncline_model::Error;
 use syncline_model::merge::{
-    Cells, Edit, Fate, Folded, Intake, Rank, RowLoss, RowState, State, Unit, Vector, Verdict, view,
+    Cells, Edit, Folded, Intake, Rank, RowKey, RowLoss, RowState, State, Unit, Vector, Verdict,
 };
 use syncline_model::origin::Origin;
 use syncline_model::stamp::{Clock, Stamp};
 
-use crate::database::{Captured, Database, Row, key_number, number};
+use crate::database::{Captured, Database, key_number, keys};
 use crate::history::World;
 use crate::judge::{self, Broken, broken};
-use crate::setup::{ITEMS, OWNERS, SKEW_MS_MAX};
+use crate::setup::{SKEW_MS_MAX, TABLES};
 use crate::truth::place;
 use crate::users;
 use crate::wrong::Wrong;
+use reader::Fates;
 
-/// Rows by table and key.
-type Rows = BTreeSet<(usize, i64)>;
+/// Rows that a transaction has locked, by table and key.
+pub type Locks = BTreeSet<(usize, i64)>;
+
+/// Users who try to get in while a transaction of Syncline runs.
+#[derive(Debug)]
+pub struct Users {
+    /// How many of their transactions are left.
+    left: u32,
+    /// What had been seen when they wrote.
+    saw: Vector,
+    wall_ms: u64,
+    /// Whether one of them committed since this was last asked.
+    committed: bool,
+}
+
+impl Users {
+    /// Lets them in for a moment; says whether one of them committed.
+    fn race(&mut self, world: &mut World, database: &mut Database, locks: &Locks) -> bool {
+        let mut raced = false;
+        while self.left > 0 && world.chance.percent(60) {
+            self.left -= 1;
+            let committed = self.write(world, database, locks);
+            world.counts.raced += u64::from(committed);
+            raced |= committed;
+        }
+        self.committed |= raced;
+        raced
+    }
+
+    /// One transaction; one that needs what is locked does not get in.
+    fn write(&self, world: &mut World, database: &mut Database, locks: &Locks) -> bool {
+        let statements = users::transaction(&mut world.chance, world.setup.tables, database);
+        if statements.iter().flat_map(|statement| statement.rows()).any(|row| locks.contains(&row)) {
+            return false;
+        }
+        let committed = database.transact(&statements, &self.saw, self.wall_ms);
+        world.truth.transactions += u64::from(committed);
+        committed
+    }
+}
 
 /// A node of a sync group.
 #[derive(Debug, Clone)]
@@ -34,7 +75,9 @@ pub struct Node {
     pub database: Database,
     pub state: State,
     /// What it shows and what it has parked.
-    fates: Vec<BTreeMap<Cells, Fate>>,
+    fates: Fates,
+    /// The rows that a transaction has changed so far, as they were.
+    touched: BTreeMap<RowKey, Option<RowState>>,
     pub vector: Vector,
     pub clock: Clock,
     /// Units that other members may lack, in the order in which this node learned them.
@@ -77,7 +120,8 @@ impl Node {
             member: true,
             database: Database::new(world.setup.checked),
             state: State::new(&world.setup.group),
-            fates: Vec::new(),
+            fates: vec![BTreeMap::new(); TABLES.len()],
+            touched: BTreeMap::new(),
             vector: Vector::default(),
             clock: Clock::default(),
             log: Vec::new(),
@@ -96,20 +140,11 @@ impl Node {
 
     /// A user's transaction. Says whether it was committed.
     pub fn user(&mut self, world: &mut World) -> bool {
-        let saw = self.vector.clone();
-        self.user_beside(world, &Rows::new(), &saw)
+        self.users(world, 1).write(world, &mut self.database, &Locks::new())
     }
 
-    /// The same while rows are locked, when the database shows what had been seen as far as `saw`.
-    fn user_beside(&mut self, world: &mut World, locked: &Rows, saw: &Vector) -> bool {
-        let statements = users::transaction(&mut world.chance, &self.database);
-        if statements.iter().flat_map(|statement| statement.rows()).any(|row| locked.contains(&row)) {
-            return false;
-        }
-        let wall_ms = self.wall_ms(world);
-        let committed = self.database.transact(&statements, saw, wall_ms);
-        world.truth.transactions += u64::from(committed);
-        committed
+    fn users(&self, world: &World, left: u32) -> Users {
+        Users { left, saw: self.vector.clone(), wall_ms: self.wall_ms(world), committed: false }
     }
 
     /// Folds what was captured, and shows what follows from it.
@@ -128,81 +163,54 @@ impl Node {
         Gate { intake: Intake::new(asked_ms, skew_ms_max), asked_ms }
     }
 
-    /// Takes in units, in one transaction: lock the rows; fold what was committed until then; merge; lock what the
-    /// constraints make it touch besides, and begin again if somebody wrote meanwhile; write. While it runs, `racing`
-    /// transactions of users try to get in between.
+    /// Takes in units, in one transaction: lock the rows; fold what was committed until then; merge; find what follows, and
+    /// lock what is to be written; begin again if somebody wrote meanwhile; write. While it runs, `racing` transactions of users try to
+    /// get in between.
     pub fn import(
         &mut self,
         world: &mut World,
         gate: &mut Gate,
         units: &[Arc<Unit>],
-        mut racing: u32,
+        racing: u32,
     ) -> Result<(), Broken> {
         let limit_ms = gate.asked_ms.saturating_add(SKEW_MS_MAX);
         let brought = rows_of(units);
-        let mut locked = brought.clone();
-        let saw = self.vector.clone();
+        let mut locks = brought.clone();
+        let mut users = self.users(world, racing);
         if world.is(Wrong::FoldBeforeLock) {
             self.fold_outbox(world, &brought)?;
-            self.race(world, &mut racing, &Rows::new(), &saw);
+            users.race(world, &mut self.database, &Locks::new());
         } else {
-            self.race(world, &mut racing, &locked, &saw);
+            users.race(world, &mut self.database, &locks);
             self.fold_outbox(world, &brought)?;
         }
         let mut folded = self.clock.last();
-        let writes = loop {
-            let spare = (racing > 0).then(|| self.clone());
+        loop {
+            let spare = (users.left > 0).then(|| self.clone());
             self.take_in(world, &mut gate.intake, units)?;
             self.spoil_state(world)?;
-            let writes = self.due_writes(world);
-            let touched: Rows = writes.iter().map(|(table, id, _)| (*table, *id)).collect();
-            if world.is(Wrong::LocksOnlyWhatItBrings) {
-                self.race(world, &mut racing, &locked, &saw);
-                break writes;
-            }
-            if touched.is_subset(&locked) {
-                break writes;
-            }
-            locked.extend(touched);
-            let Some(spare) = spare else { break writes };
-            let raced = self.race(world, &mut racing, &locked, &saw);
-            if !raced || world.is(Wrong::FoldBeforeLock) {
-                break writes;
-            }
+            let done = self.show_within(world, &mut locks, &mut users)?;
+            let Some(spare) = spare.filter(|_| !done) else { break };
             let database = std::mem::take(&mut self.database);
             *self = Self { database, ..spare };
             self.fold_outbox(world, &brought)?;
             folded = self.clock.last();
             world.counts.repeated += 1;
-        };
-        self.write(world, writes)?;
+        }
         // Own changes may be stamped by a clock that is wrong; what is taken in may not push it any further.
         judge::clock(self, folded, limit_ms)?;
         self.clock_high = self.clock.last();
-        judge::fates(&world.setup.group, &self.state, &self.fates)?;
         judge::whole(&world.truth, &self.vector)?;
         if world.setup.churn && world.chance.percent(50) {
-            self.release(world);
+            self.release(world)?;
         }
-        for _ in 0..racing {
+        for _ in 0..users.left {
             self.user(world);
         }
         Ok(())
     }
 
-    /// Lets users in for a moment; says whether one of them committed.
-    fn race(&mut self, world: &mut World, racing: &mut u32, locked: &Rows, saw: &Vector) -> bool {
-        let mut raced = false;
-        while *racing > 0 && world.chance.percent(60) {
-            *racing -= 1;
-            let committed = self.user_beside(world, locked, saw);
-            world.counts.raced += u64::from(committed);
-            raced |= committed;
-        }
-        raced
-    }
-
-    fn fold_outbox(&mut self, world: &mut World, brought: &Rows) -> Result<(), Broken> {
+    fn fold_outbox(&mut self, world: &mut World, brought: &Locks) -> Result<(), Broken> {
         for captured in std::mem::take(&mut self.database.outbox) {
             let (now, later) = if world.is(Wrong::FoldsOnlyWhatItBrings) && !brought.is_empty() {
                 spoil::split(captured, brought)
@@ -220,6 +228,9 @@ impl Node {
     fn fold_one(&mut self, world: &mut World, captured: &Captured) -> Result<(), Broken> {
         let group = world.setup.group.clone();
         let hidden = judge::hidden(&group, &self.state, captured);
+        for (table, change) in &captured.changes {
+            keys(change).for_each(|key| self.touch(*table, &key));
+        }
         let Folded { unit, losses } = self.fold_or_spoil(world, captured).map_err(inner)?;
         let losses = if world.is(Wrong::ParkedOverwritten) { Vec::new() } else { losses };
         let recorded: BTreeSet<_> = losses.iter().map(place).filter(|place| hidden.contains(place)).collect();
@@ -286,6 +297,7 @@ impl Node {
             if !world.truth.made.contains_key(&rank) {
                 return broken("I9 a change travels unaltered", format!("nobody made {rank}"));
             }
+            change.edits.iter().for_each(|edit| self.touch(edit.table, &edit.key));
             self.spoil_ties(world, rank, &change.edits)?;
             let before: Vec<RowState> = change.edits.iter().map(|edit| self.row(world, edit)).collect();
             let losses = self.state.apply(&group, unit.origin, change).map_err(inner)?;
@@ -335,76 +347,25 @@ impl Node {
         row.unwrap_or_else(|| RowState::unknown(registers))
     }
 
-    /// What is to be written so that the tables show what the state says.
-    fn due_writes(&mut self, world: &mut World) -> Vec<(usize, i64, Option<Row>)> {
-        let group = &world.setup.group;
-        let fates =
-            if world.is(Wrong::UniqueByArrival) { self.view_by_arrival(group) } else { view(group, &self.state) };
-        let mut writes = Vec::new();
-        for table in [OWNERS, ITEMS] {
-            let shown = self.database.table(table);
-            let mut wanted: BTreeMap<i64, Row> = BTreeMap::new();
-            for (key, fate) in fates.get(table).into_iter().flatten() {
-                let rules = group.table(table);
-                let row = self.state.row(table, key).filter(|_| *fate == Fate::Visible);
-                if let Some(cells) = rules.and_then(|rules| rules.cells(key, row?)) {
-                    wanted.insert(key_number(key), cells.iter().map(number).collect());
-                }
-            }
-            let gone = shown.keys().filter(|id| !wanted.contains_key(id)).map(|id| (table, *id, None));
-            writes.extend(gone.collect::<Vec<_>>());
-            let new = wanted.into_iter().filter(|(id, row)| shown.get(id) != Some(row));
-            writes.extend(new.map(|(id, row)| (table, id, Some(row))));
-        }
-        let parked = |fates: &[BTreeMap<Cells, Fate>]| {
-            fates.iter().flat_map(BTreeMap::values).filter(|fate| **fate != Fate::Visible).count() as u64
-        };
-        let (was, is) = (parked(&self.fates), parked(&fates));
-        world.counts.parked += is.saturating_sub(was);
-        world.counts.returned += was.saturating_sub(is);
-        self.fates = fates;
-        writes
-    }
-
-    /// Writes rows without capturing them.
-    pub fn write(&mut self, world: &mut World, writes: Vec<(usize, i64, Option<Row>)>) -> Result<(), Broken> {
-        let wall_ms = self.wall_ms(world);
-        world.counts.writes += writes.len() as u64;
-        let cascades = world.is(Wrong::Cascades);
-        for (table, id, row) in writes {
-            let children = if cascades && table == OWNERS && row.is_none() { self.items_of(id) } else { Vec::new() };
-            if world.is(Wrong::NoEchoMark) {
-                self.database.write_captured(table, id, row, &self.vector, wall_ms);
-            } else {
-                self.database.write(table, id, row);
-            }
-            for item in children {
-                self.database.write_captured(ITEMS, item, None, &self.vector, wall_ms);
-            }
-        }
-        if self.database.is_sound() {
-            return Ok(());
-        }
-        broken("V(S) constraints hold in every image", format!("node {} shows {:?}", self.at, self.database))
-    }
-
-    /// Shows what the state says: what a node does that has just joined.
-    pub fn show(&mut self, world: &mut World) -> Result<(), Broken> {
-        let writes = self.due_writes(world);
-        self.write(world, writes)
+    /// Notes that a row is about to change.
+    fn touch(&mut self, table: usize, key: &Cells) {
+        let state = &self.state;
+        self.touched.entry((table, key.clone())).or_insert_with(|| state.row(table, key).cloned());
     }
 
     /// Forgets what nobody can need any more.
-    pub fn release(&mut self, world: &mut World) {
+    pub fn release(&mut self, world: &mut World) -> Result<(), Broken> {
         let stable = match world.wrong {
             Some(Wrong::TombstoneReleasedEarly) => self.vector.clone(),
             Some(Wrong::ReleasedByVectorsAlone) => Vector::meet(self.members.values()),
             _ => Vector::stable(&self.vector, self.members.values()),
         };
-        let rows = |state: &State| (OWNERS..=ITEMS).map(|table| state.rows(table).count() as u64).sum::<u64>();
-        let before = rows(&self.state);
-        self.state.release(&world.setup.group, &stable);
-        world.counts.released += before - rows(&self.state);
+        let covered = |row: &RowState| row.deleted.is_some_and(|deleted| stable.covers(deleted));
+        if (0..TABLES.len()).any(|table| self.state.rows(table).any(|(_, row)| covered(row))) {
+            let before = self.state.clone();
+            self.state.release(&world.setup.group, &stable);
+            self.released(world, &before)?;
+        }
         let passed = match world.wrong {
             Some(Wrong::LogPrunedEarly) => self.members.values().fold(Vector::default(), |mut all, vector| {
                 all.join(vector);
@@ -413,6 +374,7 @@ impl Node {
             _ => Vector::meet(self.members.values()),
         };
         self.log.retain(|unit| passed.of(unit.origin).number < unit.last());
+        Ok(())
     }
 
     /// What a crash takes: everything that was not committed.
@@ -425,7 +387,7 @@ impl Node {
     }
 }
 
-fn rows_of(units: &[Arc<Unit>]) -> Rows {
+fn rows_of(units: &[Arc<Unit>]) -> Locks {
     let edits = units.iter().flat_map(|unit| &unit.changes).flat_map(|change| &change.edits);
     edits.map(|edit| (edit.table, key_number(&edit.key))).collect()
 }

@@ -39,6 +39,20 @@ pub enum Wrong {
     LocksOnlyWhatItBrings,
     /// An import folds the changes of the rows that it brings, and leaves the rest of their transactions for later.
     FoldsOnlyWhatItBrings,
+    /// An import does not look, when all is found, whether somebody committed meanwhile.
+    UnfoldedRead,
+    /// When a row comes or goes, those that refer to it are not looked for.
+    ChildrenNotFollowed,
+    /// What a row claimed and offered before a change is not looked at.
+    OldValuesNotLookedAt,
+    /// When a claim is given up, those that wait for it are not looked for.
+    WaitingNotLookedFor,
+    /// When a row stays hidden for want of a parent, hidden parents are not worked out with it.
+    HiddenParentsLeftOut,
+    /// A parked row keeps the reason for which it was parked first.
+    ReasonsNotUpdated,
+    /// When a row that was opened by a clash is admitted, its other values are not looked at.
+    OnlyDirectClashes,
     /// What an import writes is captured as if a user had written it.
     NoEchoMark,
     /// The base of a change is not kept.
@@ -79,7 +93,7 @@ pub enum Wrong {
 
 impl Wrong {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 42] = [
         Self::NoTombstone,
         Self::TombstoneReleasedEarly,
         Self::ReleasedByVectorsAlone,
@@ -97,6 +111,13 @@ impl Wrong {
         Self::FoldBeforeLock,
         Self::LocksOnlyWhatItBrings,
         Self::FoldsOnlyWhatItBrings,
+        Self::UnfoldedRead,
+        Self::ChildrenNotFollowed,
+        Self::OldValuesNotLookedAt,
+        Self::WaitingNotLookedFor,
+        Self::HiddenParentsLeftOut,
+        Self::ReasonsNotUpdated,
+        Self::OnlyDirectClashes,
         Self::NoEchoMark,
         Self::NoBase,
         Self::BaseWithoutOrigin,

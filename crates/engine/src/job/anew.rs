@@ -60,7 +60,13 @@ impl Looks {
         progress.waiting(error);
         // A restart was asked for once.
         let job = Job { to: vec![lane.to.clone()], restart: false, ..job.clone() };
-        let mut prepared = prepare(&job).await?;
+        let mut prepared = match prepare(&job).await {
+            // The first error says better that a table has gone, if it says which.
+            Err(e) if e.kind() == ErrorKind::NotFound && error.places().iter().any(|(key, _)| *key == "table") => {
+                return Ok(None);
+            }
+            prepared => prepared?,
+        };
         if !columns_moved(error, lane, &prepared) {
             return Ok(None);
         }

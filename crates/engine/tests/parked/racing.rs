@@ -6,7 +6,12 @@ use crate::support::binary::{Folder, Running, until_answer};
 /// Asks until the answer is this.
 #[track_caller]
 fn until(folder: &Folder, database: &str, sql: &str, answer: &str) {
-    until_answer(answer, || folder.sql(database, sql));
+    until_answer(answer, || asked(folder, database, sql));
+}
+
+/// The answer, also where somebody closes the file just then, who holds it alone for that moment.
+fn asked(folder: &Folder, database: &str, sql: &str) -> String {
+    folder.sql(database, &format!(".timeout 20000\n{sql}"))
 }
 
 /// A change at the source by a program that waits for a lock.
@@ -70,7 +75,8 @@ fn nothing_overtakes_while_it_is_retried() {
         }
         // The poison stays; without it the rest is free.
         assert!(matches!(retrying.ends().code, Some(0 | 1 | 4)));
-        let heads = folder.sql("b.db", "SELECT group_concat(ord, ' ') FROM syncline_parked WHERE reason IS NOT NULL");
+        let heads =
+            asked(&folder, "b.db", "SELECT group_concat(ord, ' ') FROM syncline_parked WHERE reason IS NOT NULL");
         if !heads.is_empty() {
             let ids: Vec<&str> = heads.split(' ').collect();
             folder.syncline(&[&["parked", "drop", "live", "--yes"][..], &ids].concat()).well();

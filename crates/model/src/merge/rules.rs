@@ -98,6 +98,12 @@ impl TableRules {
         self.registers.len()
     }
 
+    /// The columns of a register, by rising position.
+    #[must_use]
+    pub fn columns(&self, register: usize) -> &[usize] {
+        self.registers.get(register).map_or(&[], Vec::as_slice)
+    }
+
     /// What a delete does.
     #[must_use]
     pub fn deletes(&self) -> Deletes {

@@ -3,6 +3,7 @@
 mod conflicts;
 mod folds;
 mod laws;
+mod ripples;
 mod rules;
 mod vectors;
 mod views;

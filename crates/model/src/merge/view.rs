@@ -22,7 +22,7 @@ pub enum Fate {
 pub enum Reason {
     /// An earlier claim has its unique values: those of the unique index at that position.
     Unique(usize),
-    /// The row that it refers to is not visible: by the foreign key at that position, of those within the group.
+    /// The row that it refers to is not visible: by the first such foreign key, by position among those within the group.
     Reference(usize),
     /// Not every column is known yet: an update came before its insert.
     Incomplete,
@@ -36,7 +36,8 @@ type Fates = BTreeMap<Cells, Fate>;
 /// - By the rank of their unique values, then by key, each is admitted if its values are free: the first claim wins, a
 ///   later writer evicts nobody (F103). Null claims nothing.
 /// - Then rows whose parent is not visible are taken out until no more are (F104). A row that waits for its parent keeps
-///   its claim. Null refers to nothing.
+///   its claim. Null refers to nothing. The reason is the first foreign key without a visible parent in the end: what
+///   came first on the way there would depend on rows far away.
 ///
 /// Values are compared as cells. Where a member's index is coarser (letters of either case are one), the databases would
 /// disagree with each other and with this.
@@ -44,15 +45,24 @@ type Fates = BTreeMap<Cells, Fate>;
 pub fn view(group: &Group, state: &State) -> Vec<BTreeMap<Cells, Fate>> {
     let tables = group.tables().iter().enumerate();
     let mut fates: Vec<Fates> = tables.map(|(table, rules)| admitted(rules, state, table)).collect();
+    let mut taken_out = BTreeSet::new();
     // Each round takes at least one row out, so it ends.
     while let Some(orphans) = orphans(group, state, &fates) {
         for (table, key, reference) in orphans {
-            if let Some(fate) = fates.get_mut(table).and_then(|fates| fates.get_mut(&key)) {
-                *fate = Fate::Parked(Reason::Reference(reference));
-            }
+            park(&mut fates, table, &key, reference);
+            taken_out.insert((table, key));
         }
     }
+    for (table, key, reference) in reasons(group, state, &fates, &taken_out) {
+        park(&mut fates, table, &key, reference);
+    }
     fates
+}
+
+fn park(fates: &mut [Fates], table: usize, key: &Cells, reference: usize) {
+    if let Some(fate) = fates.get_mut(table).and_then(|fates| fates.get_mut(key)) {
+        *fate = Fate::Parked(Reason::Reference(reference));
+    }
 }
 
 fn admitted(rules: &TableRules, state: &State, table: usize) -> Fates {
@@ -90,7 +100,7 @@ fn admitted(rules: &TableRules, state: &State, table: usize) -> Fates {
 }
 
 /// When the row came to claim what it claims: the newest rank of its unique values.
-fn claimed(rules: &TableRules, row: &RowState) -> Option<Rank> {
+pub(super) fn claimed(rules: &TableRules, row: &RowState) -> Option<Rank> {
     let ranks = rules.uniques.iter().flatten().map(|&column| match rules.place(column) {
         Place::Register(register, _) => Some(row.registers.get(register)?.as_ref()?.rank),
         Place::Key(_) | Place::Computed => row.inserted,
@@ -99,7 +109,12 @@ fn claimed(rules: &TableRules, row: &RowState) -> Option<Rank> {
 }
 
 /// The values of those columns; absent if one of them is null.
-fn values<'a>(rules: &TableRules, key: &'a Cells, row: &'a RowState, columns: &[usize]) -> Option<Vec<&'a CellBuf>> {
+pub(super) fn values<'a>(
+    rules: &TableRules,
+    key: &'a Cells,
+    row: &'a RowState,
+    columns: &[usize],
+) -> Option<Vec<&'a CellBuf>> {
     let cells = columns.iter().map(|&column| rules.cell(key, row, column));
     cells.map(|cell| cell.filter(|cell| !cell.as_cell().is_null())).collect()
 }
@@ -108,6 +123,9 @@ fn values<'a>(rules: &TableRules, key: &'a Cells, row: &'a RowState, columns: &[
 fn orphans(group: &Group, state: &State, fates: &[Fates]) -> Option<Vec<(usize, Cells, usize)>> {
     let mut orphans = Vec::new();
     for (table, rules) in group.tables().iter().enumerate() {
+        if fates.get(table).is_none_or(BTreeMap::is_empty) {
+            continue;
+        }
         for (index, reference) in rules.references.iter().enumerate() {
             let parents = parents(group, state, fates, reference);
             for (key, row) in visible(state, fates, table) {
@@ -119,6 +137,36 @@ fn orphans(group: &Group, state: &State, fates: &[Fates]) -> Option<Vec<(usize, 
         }
     }
     (!orphans.is_empty()).then_some(orphans)
+}
+
+/// The first foreign key of each row that was taken out that has no visible parent.
+fn reasons(
+    group: &Group,
+    state: &State,
+    fates: &[Fates],
+    taken_out: &BTreeSet<(usize, Cells)>,
+) -> Vec<(usize, Cells, usize)> {
+    let mut reasons = Vec::new();
+    for (table, rules) in group.tables().iter().enumerate() {
+        let first = (table, Cells::from([]));
+        let mut open: Vec<&Cells> =
+            taken_out.range(first..).take_while(|(of, _)| *of == table).map(|(_, key)| key).collect();
+        for (index, reference) in rules.references.iter().enumerate() {
+            if open.is_empty() {
+                break;
+            }
+            let parents = parents(group, state, fates, reference);
+            open.retain(|key| {
+                let Some(row) = state.row(table, key) else { return false };
+                let waits = values(rules, key, row, &reference.columns).is_some_and(|value| !parents.contains(&value));
+                if waits {
+                    reasons.push((table, Cells::clone(key), index));
+                }
+                !waits
+            });
+        }
+    }
+    reasons
 }
 
 fn parents<'a>(

@@ -21,6 +21,28 @@ pub struct Counts {
     pub parked: u64,
     /// Rows that returned, or were deleted while parked.
     pub returned: u64,
+    /// Rows that lost what they claimed to an earlier claim.
+    pub evicted: u64,
+    /// Parked rows that got what they claim.
+    pub admitted: u64,
+    /// Visible rows that were parked for want of a parent.
+    pub orphaned: u64,
+    /// Rows that returned with their parent.
+    pub reunited: u64,
+    /// Parked rows whose reason became another.
+    pub reasons: u64,
+    /// Rows parked for another unique index than their table's first.
+    pub second: u64,
+    /// Rows that came or went with their parent and with its parent.
+    pub chains: u64,
+    /// Rows that returned and refer to themselves, by way of others that returned with them.
+    pub circles: u64,
+    /// Times that a transaction asked for rows.
+    pub asked: u64,
+    /// Rows that it was answered with.
+    pub read: u64,
+    /// Imports that began again, because what they wrote met what somebody wrote.
+    pub collided: u64,
     /// Rows that a change revived.
     pub revived: u64,
     /// Tombstones released.
@@ -57,6 +79,17 @@ impl Counts {
             hidden: self.hidden + other.hidden,
             parked: self.parked + other.parked,
             returned: self.returned + other.returned,
+            evicted: self.evicted + other.evicted,
+            admitted: self.admitted + other.admitted,
+            orphaned: self.orphaned + other.orphaned,
+            reunited: self.reunited + other.reunited,
+            reasons: self.reasons + other.reasons,
+            second: self.second + other.second,
+            chains: self.chains + other.chains,
+            circles: self.circles + other.circles,
+            asked: self.asked + other.asked,
+            read: self.read + other.read,
+            collided: self.collided + other.collided,
             revived: self.revived + other.revived,
             released: self.released + other.released,
             held: self.held + other.held,
@@ -83,6 +116,17 @@ impl Counts {
             ("hidden", self.hidden),
             ("parked", self.parked),
             ("returned", self.returned),
+            ("evicted", self.evicted),
+            ("admitted", self.admitted),
+            ("orphaned", self.orphaned),
+            ("reunited", self.reunited),
+            ("reasons", self.reasons),
+            ("second", self.second),
+            ("chains", self.chains),
+            ("circles", self.circles),
+            ("asked", self.asked),
+            ("read", self.read),
+            ("collided", self.collided),
             ("revived", self.revived),
             ("released", self.released),
             ("held", self.held),

@@ -34,8 +34,7 @@ impl Run {
         let Some(host) = self.nodes.get(neighbour).cloned() else { return Ok(()) };
         let mut node = Node::new(at, origin, &self.world);
         let group = self.world.setup.group.clone();
-        let joined = node.state.join(&group, &host.state);
-        joined.map_err(|err| Broken { promise: "a node joins", what: err.to_string() })?;
+        node.take_all(&group, &host.state)?;
         node.vector = host.vector.clone();
         node.clock = Clock::after(host.clock.last());
         node.clock_high = host.clock.last();
@@ -80,7 +79,7 @@ impl Run {
         }
         // What waited for the silent node alone can go now: that is why it is expelled.
         for node in self.nodes.iter_mut().filter(|node| node.member) {
-            node.release(&mut self.world);
+            node.release(&mut self.world)?;
         }
         self.world.trace.note(&[4, at as u64, origin.0]);
         Ok(())

@@ -14,7 +14,8 @@ use syncline_model::merge::{
 use syncline_model::origin::Origin;
 use syncline_model::stamp::{Clock, Stamp};
 
-use super::{Node, Rows, inner};
+use super::reader::Fates;
+use super::{Locks, Node, inner};
 use crate::database::{Captured, key, key_number, number};
 use crate::history::World;
 use crate::judge::Broken;
@@ -124,7 +125,11 @@ impl Node {
         let mut state = State::new(group);
         for (table, rules) in group.tables().iter().enumerate() {
             for (key, row) in self.state.rows(table) {
-                if let Some(row) = kept(table, key, row.clone(), rules.deletes()) {
+                let after = kept(table, key, row.clone(), rules.deletes());
+                if after.as_ref() != Some(row) {
+                    self.touched.entry((table, key.clone())).or_insert_with(|| Some(row.clone()));
+                }
+                if let Some(row) = after {
                     state.put(table, key.clone(), row).map_err(inner)?;
                 }
             }
@@ -134,7 +139,7 @@ impl Node {
     }
 
     /// Whoever is in the table keeps the badge.
-    pub(super) fn view_by_arrival(&self, group: &Group) -> Vec<BTreeMap<Cells, Fate>> {
+    pub(super) fn view_by_arrival(&self, group: &Group) -> Fates {
         let live = |table: usize| {
             let rules = group.table(table);
             let rows = self.state.rows(table).filter_map(move |(key, row)| {
@@ -147,7 +152,8 @@ impl Node {
         let mut owners = live(OWNERS);
         owners.sort_by_key(|(key, _)| !self.database.table(OWNERS).contains_key(&key_number(key)));
         let mut taken = Vec::new();
-        let mut fates = vec![BTreeMap::new(), BTreeMap::new()];
+        let mut fates = view(group, &self.state);
+        fates.iter_mut().take(ITEMS + 1).for_each(BTreeMap::clear);
         for (key, badge) in owners {
             let free = badge.is_none_or(|badge| !taken.contains(&badge));
             taken.extend(badge);
@@ -158,7 +164,7 @@ impl Node {
             let parent = owner.map(|owner| fates.first().and_then(|fates| fates.get(&key(owner))).copied());
             let waits = parent.is_some_and(|fate| fate != Some(Fate::Visible));
             let fate = if waits { Fate::Parked(Reason::Reference(0)) } else { Fate::Visible };
-            fates.last_mut().map(|fates| fates.insert(item, fate));
+            fates.get_mut(ITEMS).map(|fates| fates.insert(item, fate));
         }
         fates
     }
@@ -181,7 +187,7 @@ impl Node {
 }
 
 /// The changes of rows that an import brings, and the others.
-pub(super) fn split(captured: Captured, brought: &Rows) -> (Option<Captured>, Option<Captured>) {
+pub(super) fn split(captured: Captured, brought: &Locks) -> (Option<Captured>, Option<Captured>) {
     let brings = |(table, change): &(usize, ChangeBuf)| {
         let cells: [Option<&Option<CellBuf>>; 2] = [change.before.first(), change.after.first()];
         cells.into_iter().flatten().flatten().filter_map(number).any(|id| brought.contains(&(*table, id)))

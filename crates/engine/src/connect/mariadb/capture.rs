@@ -19,6 +19,7 @@ use syncline_model::{Column, Error, ErrorKind, LogicalType, Result};
 
 pub use self::install::{install, plan, removal, remove};
 pub use self::obstacles::refused;
+pub use self::verify::marks;
 use super::catalog::{self, Found};
 use super::session::{Session, text};
 use super::types::Native;

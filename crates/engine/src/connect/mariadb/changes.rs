@@ -15,10 +15,11 @@
 mod rows;
 mod tick;
 
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use syncline_model::{Error, ErrorKind, Result};
+use syncline_model::{Error, ErrorKind, Result, TableChanges, TableName};
 
 use self::rows::{Followed, Range};
 use super::config::Settings;
@@ -42,6 +43,9 @@ pub struct Changes {
     tables: Vec<Followed>,
     logs: Vec<u64>,
     verified: Instant,
+    /// What the catalogue said of the tables' columns when they were as captured, and of which it was asked for the open range.
+    marks: HashMap<String, String>,
+    looked: BTreeSet<String>,
     /// The newest tick that is known.
     newest: u64,
     kept: Kept,
@@ -69,6 +73,8 @@ impl Changes {
             Error::new(ErrorKind::Schema, "nothing captures this database's changes")
                 .hint("`syncline install` shows what that takes, and does it")
         })?;
+        let names: Vec<_> = follow.tables.iter().map(|t| t.schema.name.clone()).collect();
+        let marks = capture::marks(&mut session, &names).await?;
         let records = capture::verified(&mut session, &follow.tables).await?;
         let wanted = follow.tables.iter().cloned();
         let tables: Result<Vec<Followed>> =
@@ -83,6 +89,8 @@ impl Changes {
             tables,
             logs,
             verified: Instant::now(),
+            marks,
+            looked: BTreeSet::new(),
             newest: 0,
             kept: Kept::default(),
             more_to_prune: false,
@@ -103,6 +111,23 @@ impl Changes {
                 .hint("run the same command again; the table is loaded again"));
         }
         self.verified = Instant::now();
+        Ok(())
+    }
+
+    /// The tables of these changes have the columns that their triggers know, or an error says which. Asked after the changes
+    /// were made, for a trigger bends a value of another type to the one that it knows, and says nothing (I10).
+    async fn unaltered(&mut self, changes: &[TableChanges]) -> Result<()> {
+        let names = changes.iter().map(|t| t.schema().name.clone()).filter(|n| !self.looked.contains(&*n.name));
+        let names: Vec<TableName> = names.collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let marks = capture::marks(&mut self.session, &names).await?;
+        if names.iter().any(|n| marks.get(&*n.name) != self.marks.get(&*n.name)) {
+            self.verify(Duration::ZERO).await?;
+        }
+        self.marks.extend(marks);
+        self.looked.extend(names.iter().map(|n| n.name.to_string()));
         Ok(())
     }
 
@@ -243,11 +268,14 @@ impl Captured for Changes {
 
     async fn open(&mut self, after: &[u64], upto: &Tick) -> Result<()> {
         self.range = Range::new(after, upto.number);
+        self.looked.clear();
         Ok(())
     }
 
     async fn next(&mut self, bytes_max: usize) -> Result<Piece> {
-        self.range.piece(&mut self.session, &self.tables, bytes_max).await
+        let piece = self.range.piece(&mut self.session, &self.tables, bytes_max).await?;
+        self.unaltered(&piece.tables).await?;
+        Ok(piece)
     }
 
     async fn settle(&mut self) -> Result<()> {

@@ -208,8 +208,18 @@ impl State {
         })?;
         self.created.insert(name.to_string());
         self.mark_created().await?;
+        if let Err(e) = self.side().await?.define(&create.sql).await.map_err(at_table) {
+            if e.kind() != ErrorKind::Schema {
+                return Err(e);
+            }
+            let there = catalog::tables(self.side().await?, std::slice::from_ref(name)).await?;
+            // Either another process has the lane by now; or one that had it was still on its way, and what it created is
+            // looked at when the lane opens again.
+            self.mark_created().await?;
+            let raced = || at_table(Error::new(ErrorKind::Busy, "the table was created by somebody else meanwhile"));
+            return Err(if there.is_empty() { e } else { raced() });
+        }
         let side = self.side().await?;
-        side.define(&create.sql).await.map_err(at_table)?;
         let found = catalog::tables(side, std::slice::from_ref(name)).await?;
         let found = found
             .first()

@@ -34,6 +34,9 @@ pub struct Captured {
     pub long: bool,
     /// Whether an update keeps its old value even if it did not change. Always so unless it may be long.
     pub kept: bool,
+    /// Its number in the catalogue, which none that comes later has; 0 where that was not asked for.
+    #[serde(default)]
+    pub number: i16,
 }
 
 /// A captured table.
@@ -61,6 +64,8 @@ pub struct Facts {
     pub types: Vec<String>,
     /// Per column whether its type's equality is that of bytes.
     pub exact: Vec<bool>,
+    /// Per column its number in the catalogue.
+    pub numbers: Vec<i16>,
 }
 
 /// What is said once of all captured tables.
@@ -247,13 +252,14 @@ fn is_exact(column: &Column, kind: Kind) -> bool {
 }
 
 /// The columns of a table as they are recorded.
-fn recorded(there: &Table, kept: &[bool]) -> Vec<Captured> {
+fn recorded(there: &Table, facts: &Facts, kept: &[bool]) -> Vec<Captured> {
     let columns = there.schema.columns.iter().enumerate().zip(kept);
     let one = |((i, c), kept): ((usize, &Column), &bool)| Captured {
         name: c.name.to_string(),
         native: c.native.clone(),
         long: may_be_long(c, there.kinds.get(i).copied()),
         kept: *kept,
+        number: facts.numbers.get(i).copied().unwrap_or_default(),
     };
     columns.map(one).collect()
 }

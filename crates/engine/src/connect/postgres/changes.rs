@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use syncline_model::{Error, ErrorKind, Result};
 use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::error::SqlState;
 
 use super::capture::ddl::{Home, ORDER};
 use super::capture::{self, mark};
@@ -301,7 +302,16 @@ impl Changes {
                 "DELETE FROM {log} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {log} WHERE {condition} \
                  LIMIT {PRUNED_MAX} FOR UPDATE SKIP LOCKED))"
             );
-            while self.session.client.execute(&sql, &[]).await.map_err(cannot)? == PRUNED_MAX {
+            loop {
+                match self.session.client.execute(&sql, &[]).await {
+                    Ok(PRUNED_MAX) => {}
+                    // The table was captured anew, and its changes went with their table.
+                    Err(e) if e.code() == Some(&SqlState::UNDEFINED_TABLE) => break,
+                    pruned => {
+                        pruned.map_err(cannot)?;
+                        break;
+                    }
+                }
                 pieces = pieces.saturating_sub(1);
                 if pieces == 0 {
                     self.more_to_prune = true;

@@ -82,8 +82,9 @@ async fn one(
         Some(record) => Some((record, verify::state(session, home, record, table, facts, &kept).await)),
         None => None,
     };
-    let triggers =
-        |kept: &[bool]| Triggers::new(home, &table.namespace, &table.schema.name.name, facts, recorded(table, kept));
+    let triggers = |kept: &[bool]| {
+        Triggers::new(home, &table.namespace, &table.schema.name.name, facts, recorded(table, facts, kept))
+    };
     match state {
         Some((_, Ok(State::InPlace))) => return Ok(()),
         Some((_, Ok(State::Behind(trigger)))) => {

@@ -44,7 +44,7 @@ pub async fn state(
     if record.oid != table.oid {
         return Err(differs("the table was dropped and created again".into()));
     }
-    if let Some(difference) = columns_differ(record, table) {
+    if let Some(difference) = columns_differ(record, table, facts) {
         return Err(difference);
     }
     let cannot = |e| failed(e, "cannot look at the triggers").at("table", record.name.clone());
@@ -97,7 +97,7 @@ fn runs_before(trigger: &Row, own: &str) -> bool {
 }
 
 /// The first difference between the columns as they were captured and as they are.
-fn columns_differ(record: &Record, table: &Table) -> Option<Error> {
+fn columns_differ(record: &Record, table: &Table, facts: &Facts) -> Option<Error> {
     let now = &table.schema.columns;
     if let Some(gone) = record.columns.iter().find(|c| !now.iter().any(|n| *n.name == c.name)) {
         let what = format!("column {} is gone or renamed since capture was installed", gone.name);
@@ -105,6 +105,13 @@ fn columns_differ(record: &Record, table: &Table) -> Option<Error> {
     }
     if let Some(new) = now.iter().find(|n| !record.columns.iter().any(|c| c.name == *n.name)) {
         let what = format!("column {} was added since capture was installed", new.name);
+        return Some(Error::new(ErrorKind::Schema, what).of_columns());
+    }
+    // What it held is gone, though it is called as before.
+    let numbered =
+        |c: &Captured| now.iter().zip(&facts.numbers).find(|(n, _)| *n.name == c.name).map(|(_, number)| *number);
+    if let Some(again) = record.columns.iter().find(|c| c.number != 0 && numbered(c).is_some_and(|n| n != c.number)) {
+        let what = format!("column {} was dropped and added again since capture was installed", again.name);
         return Some(Error::new(ErrorKind::Schema, what).of_columns());
     }
     let other = |(c, n): &(&Captured, &syncline_model::Column)| c.name != *n.name || c.native != n.native;
@@ -117,7 +124,7 @@ fn columns_differ(record: &Record, table: &Table) -> Option<Error> {
 /// wrong way round, and so does a sequence that falls or begins again (F20, F112).
 pub async fn order(session: &Session, home: &Home) -> Result<Option<&'static str>> {
     let sql = format!(
-        "SELECT s.seqcache <> 1, s.seqincrement < 1 OR s.seqcycle, o.last_value < (SELECT max(drawn) FROM {}) \
+        "SELECT s.seqcache <> 1, s.seqincrement < 1 OR s.seqcycle, o.last_value < (SELECT drawn FROM {} ORDER BY tick DESC LIMIT 1) \
          FROM {} o, pg_catalog.pg_sequence s WHERE s.seqrelid = pg_catalog.to_regclass($1)",
         home.of("syncline_tick"),
         home.of(ORDER)
@@ -160,7 +167,8 @@ pub async fn facts(session: &Session, tables: impl Iterator<Item = &Table> + Sen
     let oids: Vec<u32> = exact.keys().copied().collect();
     let cannot = |e| failed(e, "cannot describe the tables");
     let sql = format!(
-        "SELECT a.attrelid, {SHAPE}, pg_catalog.has_table_privilege(a.attrelid, 'TRIGGER') \
+        "SELECT a.attrelid, {SHAPE}, pg_catalog.has_table_privilege(a.attrelid, 'TRIGGER'), \
+         pg_catalog.array_agg(a.attnum ORDER BY a.attnum) \
          FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped GROUP BY 1"
     );
     let mut found = Vec::new();
@@ -171,6 +179,7 @@ pub async fn facts(session: &Session, tables: impl Iterator<Item = &Table> + Sen
             may: row.get(2),
             types: Vec::new(),
             exact: exact.remove(&row.get(0)).unwrap_or_default(),
+            numbers: row.get(3),
         });
     }
     let sql = "WITH RECURSIVE base AS ( \

@@ -174,7 +174,7 @@ fn the_plan_lists_what_would_run_and_what_is_lost() {
     let shown = [plan.statements, plan.notices].concat().join("\n");
     assert_eq!(plan.misfits, []);
     insta::assert_snapshot!(shown, @r#"
-    CREATE TABLE IF NOT EXISTS syncline_position (job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, layout TEXT, position TEXT, changed_at TEXT NOT NULL)
+    CREATE TABLE IF NOT EXISTS syncline_position (job TEXT NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, layout TEXT, position TEXT, changed_at TEXT NOT NULL, changes INTEGER NOT NULL DEFAULT 0, trouble TEXT)
     CREATE TABLE "new" ("id" INTEGER, "v" INT, PRIMARY KEY ("id"))
     new: not created at the sink: index some (partial, over an expression, or with a collation of its own)
     new: not created at the sink: 1 check constraint
