@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use syncline_model::Result;
 
@@ -15,10 +16,13 @@ use crate::connector::{Finding, LaneId, Level};
 use crate::job::Endpoint;
 use crate::telemetry::Watched;
 
-/// How often a source is looked at while its jobs follow it; and for how many times as long as a look takes it rests, since
-/// pages or rows have to be counted.
+/// How often the sources are looked at while jobs follow them; and for how many times as long as a look takes there is none, since
+/// pages or rows have to be counted: a job that is idle costs less than a hundredth of a core.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-const RESTS: u32 = 20;
+const RESTS: u32 = 100;
+
+/// How long jobs that are done may wait for a look.
+const LOOK_MAX: Duration = Duration::from_secs(5);
 
 /// The sources of the jobs that run and follow, each once.
 #[derive(Clone)]
@@ -60,22 +64,35 @@ impl Sources {
         ended
     }
 
-    /// Looks once, and warns where that says anything new.
-    pub async fn look(&self) {
-        for (i, (source, limits)) in self.sources.iter().enumerate() {
-            // Whether the source answers at all its lanes say.
-            let Some(Ok(retained)) = retained(source).await else { continue };
-            let alarm = retained.alarm(*limits);
-            self.watched.retains(&source.name, &retained, alarm.is_some());
-            let before = self.replaced(i, alarm.clone());
-            match (&before, &alarm) {
-                (Some(before), Some(alarm)) if alarm.is_still(before) => {}
-                (_, Some(alarm)) => tracing::warn!("{}; {}", told(&source.name, alarm), advice(alarm)),
-                (Some(before), None) => {
-                    tracing::warn!("{} no longer retains too much for lane {}", source.name, before.lane.0);
-                }
-                (None, None) => {}
+    /// Looks once when the jobs are done, unless somebody has asked for the end; nobody waits long for it.
+    pub async fn at_the_end(&self, stopped: impl Future<Output = ()>) {
+        tokio::select! {
+            biased;
+            () = stopped => {}
+            () = self.look() => {}
+            () = tokio::time::sleep(LOOK_MAX) => tracing::debug!("what is retained was not looked at in time"),
+        }
+    }
+
+    /// Looks once, and warns where that says anything new. No source waits for another.
+    async fn look(&self) {
+        join_all((0..self.sources.len()).map(|i| self.look_at(i))).await;
+    }
+
+    async fn look_at(&self, i: usize) {
+        let Some((source, limits)) = self.sources.get(i) else { return };
+        // Whether the source answers at all its lanes say.
+        let Some(Ok(retained)) = retained(source).await else { return };
+        let alarm = retained.alarm(*limits);
+        self.watched.retains(&source.name, &retained, alarm.is_some());
+        let before = self.replaced(i, alarm.clone());
+        match (&before, &alarm) {
+            (Some(before), Some(alarm)) if alarm.is_still(before) => {}
+            (_, Some(alarm)) => tracing::warn!("{}; {}", told(&source.name, alarm), advice(alarm)),
+            (Some(before), None) => {
+                tracing::warn!("{} no longer retains too much for lane {}", source.name, before.lane.0);
             }
+            (None, None) => {}
         }
     }
 

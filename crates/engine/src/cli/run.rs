@@ -48,7 +48,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
             sources.beside(jobs).await
         }
         false => {
-            let mut ended = Vec::new();
+            let (mut ended, stopped) = (Vec::new(), context.stopped());
             for spec in &specs {
                 let one = one(context, &plan, spec, &args).await;
                 let stopped = one.stopped;
@@ -57,7 +57,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
                     break;
                 }
             }
-            sources.look().await;
+            sources.at_the_end(stopped).await;
             ended
         }
     };

@@ -8,6 +8,8 @@ pub mod ddl;
 mod install;
 mod verify;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use syncline_model::{Column, Error, ErrorKind, LogicalType, Result, TableName};
 
@@ -185,7 +187,11 @@ pub async fn backlog(session: &Session) -> Result<Vec<Backlog>> {
 /// oldest of them is not always the oldest change, but hardly younger.
 pub async fn retained(session: &Session) -> Result<Retained> {
     let cannot = |e| failed(e, "cannot look at what is retained");
-    let home = home(session).await?;
+    let home = match home(session).await {
+        // Where it could be installed nowhere, nothing is.
+        Err(e) if e.kind() == ErrorKind::Schema => return Ok(Retained::default()),
+        home => home?,
+    };
     let lanes = lanes(session, &home).await?;
     if lanes.is_empty() {
         return Ok(Retained::default());
@@ -194,29 +200,31 @@ pub async fn retained(session: &Session) -> Result<Retained> {
         WHERE c.relnamespace = $1 AND c.relkind = 'r' AND c.relname ~ '^syncline_log_[0-9]+$'";
     let bytes: i64 = session.client.query_one(sql, &[&home.oid]).await.map_err(cannot)?.get(0);
     let logs: Vec<String> = records(session, &home).await?.iter().map(|r| home.log(r.log)).collect();
-    let ticks = home.of("syncline_tick");
-    let mut waits = Vec::new();
-    for lane in lanes {
-        let mut age_s: Option<f64> = None;
-        for logs in logs.chunks(ASKED_MAX) {
-            let oldest = logs.iter().map(|log| {
-                format!(
-                    "(SELECT l.at FROM {log} l WHERE l.xid >= pg_catalog.pg_snapshot_xmin(t.snapshot) \
-                     AND NOT pg_catalog.pg_visible_in_snapshot(l.xid, t.snapshot) ORDER BY l.xid LIMIT 1)"
-                )
-            });
-            let sql = format!(
-                "SELECT extract(epoch FROM pg_catalog.clock_timestamp() - LEAST({}))::float8 FROM {ticks} t WHERE t.tick = {}",
-                oldest.collect::<Vec<_>>().join(", "),
-                lane.tick
-            );
-            let row = session.client.query_opt(&sql, &[]).await.map_err(cannot)?;
-            let found: Option<f64> = row.and_then(|row| row.get(0));
-            age_s = found.into_iter().chain(age_s).reduce(f64::max);
+    let ticks: BTreeSet<String> = lanes.iter().map(|lane| lane.tick.to_string()).collect();
+    let ticks = ticks.into_iter().collect::<Vec<_>>().join(", ");
+    // How old the oldest entry is, by the tick that it came after.
+    let mut ages: BTreeMap<u64, f64> = BTreeMap::new();
+    for logs in logs.chunks(ASKED_MAX) {
+        let oldest = logs.iter().map(|log| {
+            format!(
+                "(SELECT l.at FROM {log} l WHERE l.xid >= pg_catalog.pg_snapshot_xmin(t.snapshot) \
+                 AND NOT pg_catalog.pg_visible_in_snapshot(l.xid, t.snapshot) ORDER BY l.xid LIMIT 1)"
+            )
+        });
+        let sql = format!(
+            "SELECT t.tick, extract(epoch FROM pg_catalog.clock_timestamp() - LEAST({}))::float8 FROM {} t WHERE t.tick IN ({ticks})",
+            oldest.collect::<Vec<_>>().join(", "),
+            home.of("syncline_tick"),
+        );
+        for row in session.client.query(&sql, &[]).await.map_err(cannot)? {
+            if let Some(age_s) = row.get::<_, Option<f64>>(1) {
+                let oldest = ages.entry(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0)).or_insert(age_s);
+                *oldest = oldest.max(age_s);
+            }
         }
-        waits.push(RetainedFor { lane: lane.lane, age_s });
     }
-    Ok(Retained { bytes: u64::try_from(bytes).unwrap_or(0), estimated: false, lanes: waits })
+    let lanes = lanes.into_iter().map(|lane| RetainedFor { age_s: ages.get(&lane.tick).copied(), lane: lane.lane });
+    Ok(Retained { bytes: u64::try_from(bytes).unwrap_or(0), estimated: false, lanes: lanes.collect() })
 }
 
 /// Whether an update that leaves the column alone leaves it out: it may be long.

@@ -222,10 +222,10 @@ pub fn retained(conn: &Connection) -> Result<Retained> {
     if lanes.is_empty() {
         return Ok(Retained::default());
     }
-    // Change tables have no further indexes; by their names only their own pages are looked at.
-    let sql = "SELECT coalesce(sum((SELECT sum(pgsize) FROM dbstat WHERE name = t.name AND aggregate = TRUE)), 0) \
-         FROM (SELECT 'syncline_outbox' AS name UNION ALL SELECT 'syncline_log_' || log FROM syncline_capture) AS t";
-    let bytes = conn.query_row(sql, [], |r| r.get(0)).map_err(cannot)?;
+    let logs = records(conn)?.into_iter().map(|record| format!("syncline_log_{}", record.log));
+    let bytes =
+        std::iter::once("syncline_outbox".to_owned()).chain(logs).map(|name| pages(conn, &name).map_err(cannot));
+    let bytes = bytes.sum::<Result<u64>>()?;
     let oldest = "SELECT (julianday('now') - at) * 86400.0 FROM syncline_outbox WHERE id > ?1 ORDER BY id LIMIT 1";
     let waits = |lane: Lane| {
         let age_s = conn.query_row(oldest, [lane.tick], |r| r.get(0)).optional().map_err(cannot)?;
@@ -233,6 +233,16 @@ pub fn retained(conn: &Connection) -> Result<Retained> {
     };
     let lanes = lanes.into_iter().map(waits).collect::<Result<_>>()?;
     Ok(Retained { bytes, estimated: false, lanes })
+}
+
+/// Bytes of the pages of a table that has no further indexes. To count them is to read them, and to find where they are is to
+/// look through the whole schema; an empty table is spared both.
+fn pages(conn: &Connection, table: &str) -> rusqlite::Result<u64> {
+    let sql = match conn.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {table})"), [], |r| r.get(0))? {
+        true => "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name = ?1 AND aggregate = TRUE",
+        false => "SELECT page_size FROM pragma_page_size WHERE ?1 IS NOT NULL",
+    };
+    conn.prepare_cached(sql)?.query_row([table], |r| r.get(0))
 }
 
 /// Whether an update that leaves the column alone leaves it out: it may be long.
