@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use serde_json::{Value, json};
+use syncline_model::error::Retry;
 use syncline_model::mapping::ValueRules;
 use syncline_model::pattern::Selection;
 use syncline_model::{Error, ErrorKind, Result};
@@ -12,7 +13,8 @@ use super::output::{counted, error_fields};
 use super::{Context, Outcome, alarm, copy, install};
 use crate::config::{self, Capture, JobSpec, OnError, Plan, SchemaChange};
 use crate::connector::Budget;
-use crate::job::{Job, JobReport, Until, prepare};
+use crate::job::lane::{BACKOFF_FIRST, BACKOFF_MAX};
+use crate::job::{Job, JobReport, Prepared, Until, prepare_reachable};
 use crate::telemetry;
 
 #[derive(Debug, Args)]
@@ -104,10 +106,27 @@ async fn carried(context: &Context, plan: &Plan, spec: &JobSpec, args: &RunArgs)
         }
         job.follow = Some(if args.follow { Until::Stopped } else { Until::CaughtUp });
     }
-    let prepared = prepare(&job).await?;
-    let prepared = install::in_place(context, &job, prepared, spec.installs).await?;
+    let prepared = prepared(context, &job).await?;
     let report = copy::carry(context, &job, prepared).await?;
     Ok((job, report))
+}
+
+/// Looks at both ends, and sees to it that the source captures. A job that goes on until somebody stops it waits for what is
+/// away, as its lanes do later (F68): it may be started before its databases are.
+async fn prepared(context: &Context, job: &Job) -> Result<Prepared> {
+    let (mut wait, mut stopped) = (BACKOFF_FIRST, std::pin::pin!(context.stopped()));
+    loop {
+        let tried = async { install::in_place(context, job, prepare_reachable(job).await?, job.installs).await };
+        let error = match tried.await {
+            Err(e) if e.retry() != Retry::Never && job.follow == Some(Until::Stopped) => e,
+            done => return done,
+        };
+        tracing::warn!(job = &*job.name, error = %error, wait_ms = wait.as_millis(), "the job waits to begin");
+        tokio::select! {
+            () = tokio::time::sleep(wait) => wait = (wait * 2).min(BACKOFF_MAX),
+            () = &mut stopped => return Err(error),
+        }
+    }
 }
 
 /// The jobs that were named, or all.

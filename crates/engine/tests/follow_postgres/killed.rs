@@ -46,11 +46,7 @@ fn the_source_is_restarted_while_it_is_followed() {
         server.restart().unwrap();
         f.from.sql(&format!("DELETE FROM t WHERE id = {i} + 1;"));
     }
-    let began = std::time::Instant::now();
-    while f.to.sql("SELECT count(*) FROM t;") != "297" {
-        assert!(running.runs() && began.elapsed().as_secs() < 60);
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    running.until_answer("297", || f.to.sql("SELECT count(*) FROM t;"));
     running.signal("TERM");
     running.ends();
     f.arrives(&["t", "log"]);

@@ -21,10 +21,7 @@ use crate::connector::{Backlog, CaptureTable, InstallPlan, LaneId};
 use ddl::Home;
 pub use install::{install, plan, removal, remove};
 use verify::State;
-pub use verify::mark;
-
-/// How many change tables one query is asked about.
-const ASKED_MAX: usize = 200;
+pub use verify::{Marks, OF_ALL, marks, order};
 
 /// A column of a captured table, as it was when capture was installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,8 +180,8 @@ pub async fn backlog(session: &Session) -> Result<Vec<Backlog>> {
     Ok(waiting)
 }
 
-/// What is retained for the lanes. Entries are asked for by their transactions' numbers, for which there is an index: the
-/// oldest of them is not always the oldest change, but hardly younger.
+/// What is retained for the lanes. What this asks for does not depend on how many tables are captured: the first transaction
+/// that a lane has not confirmed, by its number, is not always the oldest, but hardly younger.
 pub async fn retained(session: &Session) -> Result<Retained> {
     let cannot = |e| failed(e, "cannot look at what is retained");
     let home = match home(session).await {
@@ -197,30 +194,26 @@ pub async fn retained(session: &Session) -> Result<Retained> {
         return Ok(Retained::default());
     }
     let sql = "SELECT COALESCE(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint FROM pg_catalog.pg_class c \
-        WHERE c.relnamespace = $1 AND c.relkind = 'r' AND c.relname ~ '^syncline_log_[0-9]+$'";
+        WHERE c.relnamespace = $1 AND c.relkind = 'r' AND c.relname ~ '^syncline_(touched|log_[0-9]+)$'";
     let bytes: i64 = session.client.query_one(sql, &[&home.oid]).await.map_err(cannot)?.get(0);
-    let logs: Vec<String> = records(session, &home).await?.iter().map(|r| home.log(r.log)).collect();
     let ticks: BTreeSet<String> = lanes.iter().map(|lane| lane.tick.to_string()).collect();
-    let ticks = ticks.into_iter().collect::<Vec<_>>().join(", ");
-    // How old the oldest entry is, by the tick that it came after.
+    let first = format!(
+        "SELECT t.tick, first.xid::text, first.log FROM {} t CROSS JOIN LATERAL (SELECT w.xid, w.log FROM {} w \
+         WHERE w.xid >= pg_catalog.pg_snapshot_xmin(t.snapshot) AND NOT pg_catalog.pg_visible_in_snapshot(w.xid, t.snapshot) \
+         ORDER BY w.xid LIMIT 1) first WHERE t.tick IN ({})",
+        home.of("syncline_tick"),
+        home.of("syncline_touched"),
+        ticks.into_iter().collect::<Vec<_>>().join(", ")
+    );
     let mut ages: BTreeMap<u64, f64> = BTreeMap::new();
-    for logs in logs.chunks(ASKED_MAX) {
-        let oldest = logs.iter().map(|log| {
-            format!(
-                "(SELECT l.at FROM {log} l WHERE l.xid >= pg_catalog.pg_snapshot_xmin(t.snapshot) \
-                 AND NOT pg_catalog.pg_visible_in_snapshot(l.xid, t.snapshot) ORDER BY l.xid LIMIT 1)"
-            )
-        });
-        let sql = format!(
-            "SELECT t.tick, extract(epoch FROM pg_catalog.clock_timestamp() - LEAST({}))::float8 FROM {} t WHERE t.tick IN ({ticks})",
-            oldest.collect::<Vec<_>>().join(", "),
-            home.of("syncline_tick"),
+    for row in session.client.query(&first, &[]).await.map_err(cannot)? {
+        let (tick, xid, log): (i64, String, i64) = (row.get(0), row.get(1), row.get(2));
+        let age = format!(
+            "SELECT extract(epoch FROM pg_catalog.clock_timestamp() - at)::float8 FROM {} WHERE xid = '{xid}' LIMIT 1",
+            home.log(u64::try_from(log).unwrap_or(0))
         );
-        for row in session.client.query(&sql, &[]).await.map_err(cannot)? {
-            if let Some(age_s) = row.get::<_, Option<f64>>(1) {
-                let oldest = ages.entry(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0)).or_insert(age_s);
-                *oldest = oldest.max(age_s);
-            }
+        if let Some(row) = session.client.query_opt(&age, &[]).await.map_err(cannot)? {
+            ages.insert(u64::try_from(tick).unwrap_or(0), row.get(0));
         }
     }
     let lanes = lanes.into_iter().map(|lane| RetainedFor { age_s: ages.get(&lane.tick).copied(), lane: lane.lane });
@@ -297,7 +290,7 @@ pub async fn verified(session: &Session, home: &Home, tables: &[CaptureTable]) -
         e.at("table", table.schema.name.to_string())
             .hint("`syncline install` brings it into place; a table that is captured anew is loaded again")
     };
-    let order = verify::order(session, home).await?;
+    let order = order(session, home).await?;
     let missing = |table: &CaptureTable, what: String| located(table, Error::new(ErrorKind::Schema, what));
     let mut found = Vec::with_capacity(tables.len());
     for wanted in tables {
