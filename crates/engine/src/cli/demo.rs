@@ -44,7 +44,7 @@ const EDITS: [(&str, &str); 3] = [
 ];
 
 /// Longest that the demo waits for a change.
-const WAIT_MAX: Duration = Duration::from_secs(20);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 pub async fn demo() -> Result<Outcome> {
     let folder = folder()?;
@@ -54,7 +54,7 @@ pub async fn demo() -> Result<Outcome> {
     let (stopping, stop) = watch::channel(false);
     // A story is told to people, whatever else was asked for.
     let out = super::Output::new(false, false);
-    let context = &Context { out, config: None, stop: Some(stop), watched: super::Watched::default() };
+    let context = &Context::new(out, None, Some(stop));
     out.line(format!("Two SQLite databases in {}: a shop, and a laptop that has nothing yet.", folder.display()));
     sql(SHOP)?;
     std::fs::write(super::DEFAULT_FILE, CONFIG)

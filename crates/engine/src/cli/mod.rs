@@ -20,6 +20,7 @@ mod status;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{Args, Parser, Subcommand};
 use syncline_model::mapping::Rule;
@@ -156,11 +157,17 @@ struct Context {
     config: Option<PathBuf>,
     /// Becomes true when a job that follows shall end, besides the signals that end it: the demo's way.
     stop: Option<watch::Receiver<bool>>,
+    /// Becomes true when a signal asks for the end; listened for from the first time that somebody wants to know.
+    signalled: OnceLock<watch::Receiver<bool>>,
     /// The jobs that run, for whoever watches by `--metrics`.
     watched: Watched,
 }
 
 impl Context {
+    fn new(out: Output, config: Option<PathBuf>, stop: Option<watch::Receiver<bool>>) -> Self {
+        Self { out, config, stop, signalled: OnceLock::new(), watched: Watched::default() }
+    }
+
     /// The configuration: the file that was named, or the one beside us if it is there.
     fn plan(&self) -> Result<Option<Plan>> {
         match &self.config {
@@ -175,23 +182,22 @@ impl Context {
         config::load(self.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE)))
     }
 
-    /// Ends when somebody asks for the end of what runs.
+    /// Ends when somebody asks for the end of what runs, or has asked since this was called for the first time.
     fn stopped(&self) -> impl Future<Output = ()> + use<> {
-        let signal = copy::stop_signal();
-        let stop = self.stop.clone();
+        let signalled = self.signalled.get_or_init(|| {
+            let (tell, signalled) = watch::channel(false);
+            let signal = copy::stop_signal();
+            tokio::spawn(async move {
+                signal.await;
+                let _ = tell.send(true);
+            });
+            signalled
+        });
+        let (signalled, stop) = (Some(signalled.clone()), self.stop.clone());
         async move {
-            let asked = async {
-                if let Some(mut stop) = stop
-                    && stop.wait_for(|stop| *stop).await.is_ok()
-                {
-                    return;
-                }
-                // Nobody but a signal can ask.
-                std::future::pending().await
-            };
             tokio::select! {
-                () = signal => {}
-                () = asked => {}
+                () = becomes_true(signalled) => {}
+                () = becomes_true(stop) => {}
             }
         }
     }
@@ -207,12 +213,21 @@ impl Context {
     }
 }
 
+/// Never ends if nobody can say so.
+async fn becomes_true(said: Option<watch::Receiver<bool>>) {
+    if let Some(mut said) = said
+        && said.wait_for(|said| *said).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
 /// Parses the command line, runs the command, prints its error if there is one.
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|e| usage(&e));
     start_tracing(cli.verbose);
-    let context =
-        Context { out: Output::new(cli.json, cli.quiet), config: cli.config, stop: None, watched: Watched::default() };
+    let context = Context::new(Output::new(cli.json, cli.quiet), cli.config, None);
     let runtime = match start_runtime() {
         Ok(runtime) => runtime,
         Err(e) => {

@@ -88,7 +88,7 @@ async fn one(context: &Context, plan: &Plan, spec: &JobSpec, args: &RunArgs) -> 
         Err(e) => {
             let e = e.at("job", &*spec.name);
             context.out.failure(&e);
-            (Outcome::of(&e), json!({ "error": error_fields(&e) }), false)
+            (Outcome::of(&e), json!({ "error": error_fields(&e) }), e.kind() == ErrorKind::Interrupted)
         }
     };
     if let Some(fields) = document.as_object_mut() {
@@ -106,7 +106,11 @@ async fn carried(context: &Context, plan: &Plan, spec: &JobSpec, args: &RunArgs)
         }
         job.follow = Some(if args.follow { Until::Stopped } else { Until::CaughtUp });
     }
-    let prepared = prepared(context, &job).await?;
+    let prepared = tokio::select! {
+        biased;
+        prepared = prepared(context, &job) => prepared?,
+        () = context.stopped() => return Err(Error::new(ErrorKind::Interrupted, "stopped on request")),
+    };
     let report = copy::carry(context, &job, prepared).await?;
     Ok((job, report))
 }
@@ -114,7 +118,7 @@ async fn carried(context: &Context, plan: &Plan, spec: &JobSpec, args: &RunArgs)
 /// Looks at both ends, and sees to it that the source captures. A job that goes on until somebody stops it waits for what is
 /// away, as its lanes do later (F68): it may be started before its databases are.
 async fn prepared(context: &Context, job: &Job) -> Result<Prepared> {
-    let (mut wait, mut stopped) = (BACKOFF_FIRST, std::pin::pin!(context.stopped()));
+    let mut wait = BACKOFF_FIRST;
     loop {
         let tried = async { install::in_place(context, job, prepare_reachable(job).await?, job.installs).await };
         let error = match tried.await {
@@ -122,10 +126,8 @@ async fn prepared(context: &Context, job: &Job) -> Result<Prepared> {
             done => return done,
         };
         tracing::warn!(job = &*job.name, error = %error, wait_ms = wait.as_millis(), "the job waits to begin");
-        tokio::select! {
-            () = tokio::time::sleep(wait) => wait = (wait * 2).min(BACKOFF_MAX),
-            () = &mut stopped => return Err(error),
-        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(BACKOFF_MAX);
     }
 }
 
