@@ -50,7 +50,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
             sources.beside(jobs).await
         }
         false => {
-            let (mut ended, stopped) = (Vec::new(), context.stopped());
+            let mut ended = Vec::new();
             for spec in &specs {
                 let one = one(context, &plan, spec, &args).await;
                 let stopped = one.stopped;
@@ -59,7 +59,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
                     break;
                 }
             }
-            sources.at_the_end(stopped).await;
+            sources.at_the_end(context.stopped()).await;
             ended
         }
     };
