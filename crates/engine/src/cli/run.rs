@@ -106,28 +106,41 @@ async fn carried(context: &Context, plan: &Plan, spec: &JobSpec, args: &RunArgs)
         }
         job.follow = Some(if args.follow { Until::Stopped } else { Until::CaughtUp });
     }
-    let prepared = tokio::select! {
-        biased;
-        prepared = prepared(context, &job) => prepared?,
-        () = context.stopped() => return Err(Error::new(ErrorKind::Interrupted, "stopped on request")),
+    // One ear for all of it: whoever asks for the end between two would not be heard.
+    let mut stop = std::pin::pin!(context.stopped());
+    let report = match prepared(context, &job, &mut stop).await? {
+        Some(prepared) => copy::carry(context, &job, prepared, stop).await?,
+        None => JobReport { notices: Vec::new(), lanes: Vec::new(), stopped: true },
     };
-    let report = copy::carry(context, &job, prepared).await?;
     Ok((job, report))
 }
 
 /// Looks at both ends, and sees to it that the source captures. A job that goes on until somebody stops it waits for what is
-/// away, as its lanes do later (F68): it may be started before its databases are.
-async fn prepared(context: &Context, job: &Job) -> Result<Prepared> {
+/// away, as its lanes do later (F68): it may be started before its databases are. None if it was asked to end before it began.
+async fn prepared(
+    context: &Context,
+    job: &Job,
+    mut stop: impl Future<Output = ()> + Unpin,
+) -> Result<Option<Prepared>> {
+    let follows = job.follow == Some(Until::Stopped);
     let mut wait = BACKOFF_FIRST;
     loop {
         let tried = async { install::in_place(context, job, prepare_reachable(job).await?, job.installs).await };
-        let error = match tried.await {
-            Err(e) if e.retry() != Retry::Never && job.follow == Some(Until::Stopped) => e,
-            done => return done,
+        let error = tokio::select! {
+            tried = tried => match tried {
+                Err(e) if e.retry() != Retry::Never && follows => e,
+                done => return done.map(Some),
+            },
+            () = &mut stop => return match follows {
+                true => Ok(None),
+                false => Err(Error::new(ErrorKind::Interrupted, "stopped on request")),
+            },
         };
         tracing::warn!(job = &*job.name, error = %error, wait_ms = wait.as_millis(), "the job waits to begin");
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(BACKOFF_MAX);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => wait = (wait * 2).min(BACKOFF_MAX),
+            () = &mut stop => return Err(error),
+        }
     }
 }
 
