@@ -106,7 +106,6 @@ async fn carried(context: &Context, plan: &Plan, spec: &JobSpec, args: &RunArgs)
         }
         job.follow = Some(if args.follow { Until::Stopped } else { Until::CaughtUp });
     }
-    // One ear for all of it: whoever asks for the end between two would not be heard.
     let mut stop = std::pin::pin!(context.stopped());
     let report = match prepared(context, &job, &mut stop).await? {
         Some(prepared) => copy::carry(context, &job, prepared, stop).await?,
