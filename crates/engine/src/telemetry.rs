@@ -2,6 +2,7 @@
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>). The numbers are those of [`Progress`], which the terminal
 //! shows too. Names of jobs, sinks and tables are labels; no cell ever is (I15).
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,23 +13,34 @@ use axum::routing::get;
 use syncline_model::{Error, ErrorKind, Result};
 use tokio::net::TcpListener;
 
+use crate::capture::retained::{Retained, RetainedFor};
 use crate::job::Progress;
 use crate::job::report::LaneProgress;
 
-/// The jobs that are watched. Clones are the same list.
+/// The jobs and sources that are watched. Clones are the same list.
 #[derive(Debug, Clone, Default)]
-pub struct Watched(Arc<Mutex<Vec<(String, Progress)>>>);
+pub struct Watched {
+    jobs: Arc<Mutex<Vec<(String, Progress)>>>,
+    /// What each source retained when it was last looked at, and whether that was too much.
+    sources: Arc<Mutex<BTreeMap<String, (Retained, bool)>>>,
+}
 
 impl Watched {
     /// From now on this job is among them.
     pub fn add(&self, job: &str, progress: &Progress) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((job.to_owned(), progress.clone()));
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).push((job.to_owned(), progress.clone()));
+    }
+
+    /// What a source retains for its lanes, and whether that is too much.
+    pub fn retains(&self, source: &str, retained: &Retained, alarm: bool) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.insert(source.to_owned(), (retained.clone(), alarm));
     }
 
     /// All of it in Prometheus' text format.
     #[must_use]
     pub fn text(&self) -> String {
-        let jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let lanes: Vec<(String, LaneProgress)> =
             jobs.iter().flat_map(|(job, progress)| progress.lanes().into_iter().map(|l| (job.clone(), l))).collect();
         let mut text = String::new();
@@ -41,7 +53,31 @@ impl Watched {
                 }
             }
         }
+        self.write_sources(&mut text);
         text
+    }
+
+    fn write_sources(&self, text: &mut String) {
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut metric = |name, help, values: fn(&Retained, bool) -> Vec<(String, f64)>| {
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+            for (source, (retained, alarm)) in &sources {
+                for (more, value) in values(retained, *alarm) {
+                    let _ = writeln!(text, "{name}{{source=\"{}\"{more}}} {value}", escaped(source));
+                }
+            }
+        };
+        metric("syncline_retained_bytes", "Room that the change tables of the source take.", |retained, _| {
+            vec![(String::new(), number(retained.bytes))]
+        });
+        let help = "Seconds since the oldest change was made that the lane has not confirmed, else 0.";
+        metric("syncline_retained_age_seconds", help, |retained, _| {
+            let lane = |of: &RetainedFor| (format!(",lane=\"{}\"", escaped(&of.lane.0)), of.age_s.unwrap_or(0.0));
+            retained.lanes.iter().map(lane).collect()
+        });
+        metric("syncline_alarm", "1 while the source retains too much, else 0.", |_, alarm| {
+            vec![(String::new(), f64::from(u8::from(alarm)))]
+        });
     }
 }
 

@@ -8,6 +8,7 @@ mod floods;
 mod keyless;
 mod numbers;
 mod put_back;
+mod retained;
 mod upserts;
 
 use syncline_rig::Brand;

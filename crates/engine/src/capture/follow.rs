@@ -105,6 +105,8 @@ pub struct Follower<C> {
     /// The tick after which there is nothing to do.
     until: Option<u64>,
     last_unit: Instant,
+    /// Whether the sink does not know yet that there was nothing for it up to where we are.
+    owed: bool,
 }
 
 enum Phase {
@@ -163,6 +165,7 @@ impl<C: Captured> Follower<C> {
             ticked: Instant::now(),
             phase: Phase::Loaded,
             last_unit: Instant::now(),
+            owed: false,
         };
         follower.load_what_is_missing().await?;
         Ok(follower)
@@ -288,9 +291,10 @@ impl<C: Captured> Follower<C> {
         if is_empty && !at_end && self.last_unit.elapsed() < QUIET_COMMIT_EVERY
             || ends.is_none() && piece.tables.is_empty()
         {
+            self.owed |= is_empty;
             return Ok(None);
         }
-        self.last_unit = Instant::now();
+        (self.last_unit, self.owed) = (Instant::now(), false);
         Ok(Some(ChangeBatch { begins, ends, tables: piece.tables, native: None }))
     }
 
@@ -397,6 +401,12 @@ impl<C: Captured> Source for Follower<C> {
                     let done = self.place.as_ref().is_some_and(|p| self.until.is_some_and(|u| p.tick.number >= u));
                     if done {
                         return Ok(Read::End);
+                    }
+                    if self.owed && self.last_unit.elapsed() >= QUIET_COMMIT_EVERY {
+                        // Else the source would keep for this lane what others wrote last, for as long as nobody writes.
+                        (self.last_unit, self.owed) = (Instant::now(), false);
+                        let ends = self.place.as_ref().map(Place::position).transpose()?;
+                        return Ok(Read::Batch(ChangeBatch { begins: true, ends, tables: Vec::new(), native: None }));
                     }
                     if !self.advance(budget.wait_max).await? {
                         return Ok(Read::Idle);

@@ -4,4 +4,5 @@ pub mod ahead;
 pub mod control;
 pub mod follow;
 pub mod parked;
+pub mod retained;
 pub mod snapshot;

@@ -7,8 +7,8 @@ use syncline_model::pattern::Selection;
 use syncline_model::{ErrorKind, Result, TableSchema};
 
 use super::output::{counted, error_fields, lined_up};
-use super::{Context, Outcome, run};
-use crate::config::Plan;
+use super::{Context, Outcome, alarm, run};
+use crate::config::{AlarmLimits, Plan};
 use crate::connector::{Description, Level};
 use crate::job::{Endpoint, prepare};
 
@@ -31,7 +31,8 @@ pub async fn check(context: &Context, args: CheckArgs) -> Result<Outcome> {
         // A connection that cannot even be named is a wrong command line; one that does not answer is a finding.
         let endpoint = context.endpoint(plan.as_ref(), word)?;
         let sink_only = plan.as_ref().is_some_and(|p| is_sink_only(p, word));
-        let (fields, good) = connection(context, &endpoint, sink_only).await;
+        let limits = plan.as_ref().map(|p| p.alarm_of(word)).unwrap_or_default();
+        let (fields, good) = connection(context, &endpoint, sink_only, limits).await;
         if !good {
             outcome = Outcome::Failed;
         }
@@ -70,9 +71,9 @@ fn is_sink_only(plan: &Plan, name: &str) -> bool {
     plan.jobs.values().any(|j| j.to.iter().any(|to| to == name)) && plan.jobs.values().all(|j| j.from != name)
 }
 
-async fn connection(context: &Context, endpoint: &Endpoint, sink_only: bool) -> (Value, bool) {
+async fn connection(context: &Context, endpoint: &Endpoint, sink_only: bool, limits: AlarmLimits) -> (Value, bool) {
     let out = context.out;
-    let report = match endpoint.connector.check().await {
+    let mut report = match endpoint.connector.check().await {
         Ok(report) => report,
         Err(e) if sink_only && e.kind() == ErrorKind::NotFound => {
             out.line(format!("{}: not there yet; the first run creates it", endpoint.name));
@@ -84,6 +85,7 @@ async fn connection(context: &Context, endpoint: &Endpoint, sink_only: bool) -> 
         }
     };
     out.line(format!("{}: {}", endpoint.name, report.product));
+    report.findings.extend(alarm::finding(endpoint, limits).await);
     for finding in &report.findings {
         let mark = match finding.level {
             Level::Ok => "ok",

@@ -2,6 +2,7 @@
 //!
 //! One file per command. Each returns an [`Outcome`]; errors are printed here, once, with what to do next.
 
+mod alarm;
 mod check;
 mod compare;
 mod copy;

@@ -10,7 +10,7 @@ use syncline_model::pattern::Selection;
 use syncline_model::{Error, ErrorKind, Result};
 
 use super::output::{counted, error_fields};
-use super::{Context, Outcome, copy, install};
+use super::{Context, Outcome, alarm, copy, install};
 use crate::config::{self, Capture, JobSpec, OnError, Plan, SchemaChange};
 use crate::connector::Budget;
 use crate::job::lane::{BACKOFF_FIRST, BACKOFF_MAX};
@@ -42,9 +42,13 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
     if let Some(address) = args.metrics {
         telemetry::serve(address, context.watched.clone()).await?;
     }
+    let sources = alarm::Sources::of(context, &plan, &specs)?;
     // Jobs that follow never end by themselves; the others run one after another, for the source's sake.
     let ended = match args.follow {
-        true => futures_util::future::join_all(specs.iter().map(|spec| one(context, &plan, spec, &args))).await,
+        true => {
+            let jobs = futures_util::future::join_all(specs.iter().map(|spec| one(context, &plan, spec, &args)));
+            sources.beside(jobs).await
+        }
         false => {
             let mut ended = Vec::new();
             for spec in &specs {
@@ -55,6 +59,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
                     break;
                 }
             }
+            sources.at_the_end(context.stopped()).await;
             ended
         }
     };
@@ -65,7 +70,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome> {
         outcomes.push(Outcome::Failed);
     }
     let documents: Vec<Value> = ended.into_iter().map(|one| one.document).collect();
-    context.out.document(&json!({ "jobs": documents }));
+    context.out.document(&json!({ "jobs": documents, "alarms": sources.document() }));
     Ok(Outcome::of_all(&outcomes))
 }
 

@@ -5,6 +5,7 @@
 
 mod document;
 mod shown;
+pub use shown::lasted;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,10 +14,11 @@ use clap::Args;
 use futures_util::future::join_all;
 use syncline_model::{Error, ErrorKind, Result};
 
-use super::{Context, Outcome, run};
+use super::{Context, Outcome, alarm, run};
 use crate::capture::control::Trouble;
 use crate::capture::follow::Place;
-use crate::config::{Capture, JobSpec, Plan};
+use crate::capture::retained::{Alarm, Retained};
+use crate::config::{AlarmLimits, Capture, JobSpec, Plan};
 use crate::connector::{Backlog, LaneId, LaneState, ParkedQuery};
 use crate::job::Endpoint;
 use crate::job::prepare::followed_lane_id;
@@ -52,6 +54,9 @@ struct Answer {
     backlog: Vec<Backlog>,
     /// How many changes each lane has set aside here.
     parked: BTreeMap<LaneId, u64>,
+    /// What is retained here for its lanes, and whether that is too much.
+    retained: Option<Retained>,
+    alarm: Option<Alarm>,
     /// Changes per second of the lanes that follow.
     rates: BTreeMap<LaneId, f64>,
     /// When it said so.
@@ -144,7 +149,7 @@ async fn parked_by_lane(endpoint: &Endpoint) -> Result<BTreeMap<LaneId, u64>> {
 }
 
 /// Asks one database. What is only configured need not be there yet.
-async fn ask(endpoint: &Endpoint, named: bool) -> Result<Answer> {
+async fn ask(endpoint: &Endpoint, named: bool, limits: AlarmLimits) -> Result<Answer> {
     let report = match endpoint.connector.check().await {
         Err(e) if e.kind() == ErrorKind::NotFound && !named => return Ok(Answer::default()),
         other => other?,
@@ -155,7 +160,10 @@ async fn ask(endpoint: &Endpoint, named: bool) -> Result<Answer> {
         Some(capture) => capture.backlog().await?,
         None => Vec::new(),
     };
-    Ok(Answer { is_there: true, lanes: report.lanes, backlog, parked, at, rates: BTreeMap::new() })
+    let retained = alarm::retained(endpoint).await.transpose()?.filter(|retained| !retained.lanes.is_empty());
+    let alarm = retained.as_ref().and_then(|retained| retained.alarm(limits));
+    let lanes = report.lanes;
+    Ok(Answer { is_there: true, lanes, backlog, parked, retained, alarm, at, rates: BTreeMap::new() })
 }
 
 /// Whether somebody should wait for the rate of a lane, as this sink keeps it.
@@ -287,7 +295,9 @@ pub async fn status(context: &Context, args: StatusArgs) -> Result<Outcome> {
         _ => args.connections,
     };
     let endpoints = endpoints(context, plan.as_ref(), &words)?;
-    let answers = join_all(endpoints.iter().map(|(endpoint, wanted)| ask(endpoint, named && *wanted))).await;
+    let limits = |name: &str| plan.as_ref().map(|plan| plan.alarm_of(name)).unwrap_or_default();
+    let answers = endpoints.iter().map(|(endpoint, wanted)| ask(endpoint, named && *wanted, limits(&endpoint.name)));
+    let answers = join_all(answers).await;
     let mut asked: Vec<Asked> = endpoints
         .into_iter()
         .zip(answers)
@@ -312,7 +322,7 @@ pub async fn status(context: &Context, args: StatusArgs) -> Result<Outcome> {
 /// Whether somebody has to do something.
 fn outcome(asked: &[Asked]) -> Outcome {
     let failed: Vec<&Error> = asked.iter().filter_map(|a| a.answer.as_ref().err()).collect();
-    let in_trouble = |a: &Answer| a.lanes.iter().any(|lane| lane.trouble.is_some());
+    let in_trouble = |a: &Answer| a.alarm.is_some() || a.lanes.iter().any(|lane| lane.trouble.is_some());
     match &failed[..] {
         [first, ..] if failed.len() == asked.len() => Outcome::of(first),
         [] if !asked.iter().any(|a| a.answer.as_ref().is_ok_and(in_trouble)) => Outcome::Done,

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 use syncline_model::mapping::Rule;
@@ -75,12 +76,46 @@ pub struct JobSpec {
     pub on_error: OnError,
     /// What happens when columns of a table come or go at the source.
     pub schema: SchemaChange,
+    /// When what the source retains for its lanes is too much.
+    pub alarm: AlarmLimits,
     /// What happens to rows that the sink has already.
     pub mode: WriteMode,
     /// The tables in the order of the file; the most specific pattern wins. Empty: all tables.
     pub tables: Vec<(Pattern, Rule)>,
     /// Most bytes of one batch; one row may pass it.
     pub batch_bytes_max: usize,
+}
+
+/// What a source may retain for its lanes before somebody is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlarmLimits {
+    /// How old the oldest change may be that a lane has not confirmed.
+    pub age: Duration,
+    /// How large the change tables may be.
+    pub size_bytes: u64,
+}
+
+impl Default for AlarmLimits {
+    fn default() -> Self {
+        Self { age: Duration::from_secs(86_400), size_bytes: 1 << 30 }
+    }
+}
+
+impl AlarmLimits {
+    /// The stricter of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { age: self.age.min(other.age), size_bytes: self.size_bytes.min(other.size_bytes) }
+    }
+}
+
+impl Plan {
+    /// When what this connection retains is too much: the strictest that a job which follows it says.
+    #[must_use]
+    pub fn alarm_of(&self, connection: &str) -> AlarmLimits {
+        let followers = self.jobs.values().filter(|job| job.from == connection && job.capture == Capture::Trigger);
+        followers.map(|job| job.alarm).reduce(AlarmLimits::and).unwrap_or_default()
+    }
 }
 
 /// How changes are noticed.

@@ -68,6 +68,12 @@ pub(super) struct RawJob {
     pub on_error: Option<At<RawOnError>>,
     /// What happens when columns of a table come or go at the source (jobs with `capture: trigger`).
     pub schema: Option<At<RawSchemaChange>>,
+    /// How old the oldest change may be that a lane of the source has not confirmed before `run` warns, for example `6 h`;
+    /// 1 day if left out (jobs with `capture: trigger`).
+    pub alarm_age: Option<At<String>>,
+    /// How much room the source's change tables may take before `run` warns, for example `500 MiB`; 1 GiB if left out (jobs
+    /// with `capture: trigger`).
+    pub alarm_size: Option<At<String>>,
     /// What happens to rows that the sink has already.
     pub mode: Option<At<RawMode>>,
     /// The tables by name or pattern (`"catalog.*"`), the most specific pattern wins. Left out: all tables.

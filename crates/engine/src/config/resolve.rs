@@ -1,6 +1,7 @@
 //! From what was written to what is meant: references filled in, names checked, defaults set.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use syncline_model::mapping::{Rule, ValueRules};
 use syncline_model::nearest::nearest;
@@ -16,12 +17,18 @@ use super::raw::{
 use super::references::{Filled, Surroundings};
 use super::shown::shown;
 use super::url::is_name;
-use super::{Capture, ConnectionSpec, ConnectionUrl, JobSpec, OnError, Plan, SchemaChange, Secret, WriteMode};
+use super::{
+    AlarmLimits, Capture, ConnectionSpec, ConnectionUrl, JobSpec, OnError, Plan, SchemaChange, Secret, WriteMode,
+};
 
 /// A batch's size if the job does not say.
 const BATCH_BYTES_DEFAULT: usize = 2 << 20;
 const BATCH_BYTES_LEAST: usize = 4 << 10;
 const BATCH_BYTES_MOST: usize = 1 << 30;
+
+/// A warning for less would come at every look.
+const ALARM_AGE_LEAST: Duration = Duration::from_secs(1);
+const ALARM_SIZE_LEAST: u64 = 1 << 20;
 
 /// Makes the plan, or reports the first mistake in the order of the file.
 pub(super) fn resolve(raw: RawFile, around: &Surroundings<'_>) -> Result<Plan> {
@@ -97,6 +104,7 @@ impl JobResolver<'_> {
             capture,
             on_error: self.resolve_on_error(job.on_error, capture)?,
             schema: self.resolve_schema(job.schema, capture)?,
+            alarm: self.resolve_alarm(job.alarm_age, job.alarm_size, capture)?,
             installs: job.install.is_some_and(|install| install.value == RawInstall::Auto),
             mode: match job.mode.map(|mode| mode.value) {
                 None | Some(RawMode::Upsert) => WriteMode::Upsert,
@@ -174,6 +182,37 @@ impl JobResolver<'_> {
                 .error(place, "`schema: add_columns` is for jobs that follow, and this job takes snapshots")
                 .hint("say `capture: trigger`; a snapshot needs a sink that has the columns")),
         }
+    }
+
+    fn resolve_alarm(
+        &self,
+        age: Option<At<String>>,
+        size: Option<At<String>>,
+        capture: Capture,
+    ) -> Result<AlarmLimits> {
+        let mut alarm = AlarmLimits::default();
+        if let Some(given) = age.as_ref().or(size.as_ref()).filter(|_| capture != Capture::Trigger) {
+            let what = "`alarm_age` and `alarm_size` are for jobs that follow, and this job takes snapshots";
+            return Err(self.error(given.place, what).hint("say `capture: trigger`, or take them out"));
+        }
+        if let Some(At { value, place }) = age {
+            alarm.age =
+                quantity::duration(&value).map_err(|form| self.error(place, "this is not a time").hint(form))?;
+            if alarm.age < ALARM_AGE_LEAST {
+                return Err(self
+                    .error(place, "`alarm_age` is at least 1 s")
+                    .hint("for example `6 h`; without it, 1 day"));
+            }
+        }
+        if let Some(At { value, place }) = size {
+            let bytes = quantity::size(&value).map_err(|form| self.error(place, "this is not a size").hint(form))?;
+            alarm.size_bytes = bytes as u64;
+            if alarm.size_bytes < ALARM_SIZE_LEAST {
+                let error = self.error(place, "`alarm_size` is at least 1 MiB");
+                return Err(error.hint("for example `500 MiB`; without it, 1 GiB"));
+            }
+        }
+        Ok(alarm)
     }
 
     fn resolve_tables(&self, tables: At<Entries<Option<RawTable>>>) -> Result<Vec<(Pattern, Rule)>> {

@@ -39,13 +39,14 @@ const SHOP: &str = "version: 1\nconnections:\n  shop: \"sqlite:shop.db\"\n  lapt
 
 /// A job in lines: the model's patterns are long in a debug print.
 fn told(job: &JobSpec) -> String {
-    let JobSpec { name, from, to, capture, on_error, schema, installs, mode, tables, batch_bytes_max } = job;
+    let JobSpec { name, from, to, capture, on_error, schema, alarm, installs, mode, tables, batch_bytes_max } = job;
     let tables: Vec<_> = tables.iter().map(|(pattern, rule)| format!("\n  {pattern}: {rule:?}")).collect();
     format!(
-        "{name}: {from} to {to:?}, {capture:?}{}{}{}, {mode:?}, {batch_bytes_max}{}",
+        "{name}: {from} to {to:?}, {capture:?}{}{}{}{}, {mode:?}, {batch_bytes_max}{}",
         if *installs { " installs" } else { "" },
         if *on_error == OnError::Park { " parks" } else { "" },
         if *schema == SchemaChange::AddColumns { " adds columns" } else { "" },
+        if *alarm == AlarmLimits::default() { String::new() } else { format!(" {alarm:?}") },
         tables.concat()
     )
 }
@@ -208,4 +209,17 @@ fn what_is_too_large_is_refused() {
     the file is too large or too deeply nested for a configuration [file /syncline.yaml:6:134]
     -> correct the command line or the configuration file
     "#);
+}
+
+#[test]
+fn the_strictest_alarm_of_a_source_counts() {
+    let job = |name: &str, rest: &str| format!("  {name}: {{from: shop, to: laptop{rest}}}\n");
+    let jobs = [
+        job("once", ""),
+        job("live", ", capture: trigger, alarm_age: 6 h"),
+        job("other", ", capture: trigger, alarm_size: 300 MiB"),
+    ];
+    let plan = plan(&format!("{SHOP}jobs:\n{}", jobs.concat())).unwrap();
+    assert_eq!(plan.alarm_of("shop"), AlarmLimits { age: Duration::from_secs(21_600), size_bytes: 300 << 20 });
+    assert_eq!(plan.alarm_of("laptop"), AlarmLimits::default());
 }

@@ -12,6 +12,7 @@ use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
 
 use crate::capture::control::Trouble;
+use crate::capture::retained::Retained;
 use crate::connector::{
     Backlog, Budget, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, FinishReport,
     InstallPlan, LaneId, Lease, Parked, ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
@@ -134,6 +135,10 @@ impl Capture for Retry {
 
     async fn backlog(&self) -> Result<Vec<Backlog>> {
         again!(self.patience, self.captures()?.backlog())
+    }
+
+    async fn retained(&self) -> Result<Retained> {
+        again!(self.patience, self.captures()?.retained())
     }
 }
 

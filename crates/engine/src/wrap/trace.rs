@@ -10,6 +10,7 @@ use syncline_model::{ChangeBatch, Epoch, Error, ErrorKind, Position, Result};
 use tracing::Instrument;
 
 use crate::capture::control::Trouble;
+use crate::capture::retained::Retained;
 use crate::connector::{
     Backlog, Budget, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, FinishReport,
     InstallPlan, LaneId, Lease, Parked, ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
@@ -111,6 +112,10 @@ impl Capture for Trace {
 
     async fn backlog(&self) -> Result<Vec<Backlog>> {
         span!("backlog", self.name, self.captures()?.backlog())
+    }
+
+    async fn retained(&self) -> Result<Retained> {
+        span!("retained", self.name, self.captures()?.retained())
     }
 }
 

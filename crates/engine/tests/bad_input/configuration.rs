@@ -55,7 +55,7 @@ fn unknown_keys_at_each_level() {
     assert_snapshot!(with("    mode:", "    modus:"), @r"
     exit 2
     error: unknown key `modus` [file syncline.yaml:9:5]
-      → known here: from, to, capture, install, on_error, schema, mode, tables, batch_bytes_max
+      → known here: from, to, capture, install, on_error, schema, alarm_age, alarm_size, mode, tables, batch_bytes_max
     ");
     assert_snapshot!(with("{key: [id]}", "{keys: [id]}"), @r"
     exit 2

@@ -48,7 +48,8 @@ fn run() {
           "notices": [],
           "job": "shop-to-laptop"
         }
-      ]
+      ],
+      "alarms": []
     }
     "#);
 }
@@ -230,13 +231,17 @@ fn status() {
           "connection": "laptop",
           "lanes": [],
           "backlog": [],
-          "parked": []
+          "parked": [],
+          "retained": null,
+          "alarm": null
         },
         {
           "connection": "shop",
           "lanes": [],
           "backlog": [],
-          "parked": []
+          "parked": [],
+          "retained": null,
+          "alarm": null
         }
       ],
       "jobs": [
@@ -287,7 +292,9 @@ fn status() {
             }
           ],
           "backlog": [],
-          "parked": []
+          "parked": [],
+          "retained": null,
+          "alarm": null
         }
       ],
       "jobs": []

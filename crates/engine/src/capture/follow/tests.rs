@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use syncline_model::change::TableBuilder;
 use syncline_model::{ChangeBatch, Column, Error, ErrorKind, LogicalType, Position, Result, TableName, TableSchema};
 
-use super::{Captured, Follower, Loaded, Piece, Place, Tick};
+use super::{Captured, Follower, Loaded, Piece, Place, QUIET_COMMIT_EVERY, Tick};
 use crate::connector::{Budget, Follow, LaneId, Read, ReadOrder, ReadSpec, Source};
 
 /// A database in which something is committed between any two looks: every tick is a new one. It notes the ranges that are
@@ -18,6 +18,8 @@ struct Busy {
     opened: Opened,
     /// How long a unit takes to read, in pieces of a second.
     long: u32,
+    /// How many more ticks come, in none of which there is anything for the lane; absent if all have something.
+    quiet: Option<u32>,
     /// The calls of `tick` that are answered before one fails, once.
     ticks_well: Option<u32>,
     /// The same of `next`, which has taken its piece by then.
@@ -105,7 +107,9 @@ impl Captured for Busy {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         fails(&mut self.reads_well)?;
-        Ok(Piece { tables: vec![TableBuilder::new(table("t")).finish_snapshot(0)?], last })
+        let tables =
+            if self.quiet.is_some() { Vec::new() } else { vec![TableBuilder::new(table("t")).finish_snapshot(0)?] };
+        Ok(Piece { tables, last })
     }
 
     async fn settle(&mut self) -> Result<()> {
@@ -121,7 +125,14 @@ impl Captured for Busy {
     }
 
     async fn wait(&mut self, _wait_max: Duration) -> Result<bool> {
-        Ok(true)
+        match &mut self.quiet {
+            None => Ok(true),
+            Some(0) => Ok(false),
+            Some(left) => {
+                *left -= 1;
+                Ok(true)
+            }
+        }
     }
 }
 
@@ -228,4 +239,28 @@ async fn tables_that_are_loaded_at_two_moments_meet() {
             assert!(matches!(follower.read(Budget::default()).await, Ok(Read::End)));
         }
     }
+}
+
+/// What others write costs a lane whose tables rest no more than a unit now and then, and the last of these comes also when
+/// nobody writes any more: then nothing is kept for it.
+#[tokio::test]
+async fn a_lane_whose_tables_rest_says_now_and_then_how_far_it_is() {
+    let mut follower = follower(Busy { ticks: 10, quiet: Some(3), ..Busy::default() }, &["t"], false).await;
+    let mut said = async |others: u32, for_long: bool| {
+        if for_long {
+            follower.last_unit = tokio::time::Instant::now().checked_sub(QUIET_COMMIT_EVERY).unwrap();
+        }
+        follower.captured.quiet = Some(others);
+        loop {
+            match follower.read(Budget::default()).await.unwrap() {
+                Read::Loaded => {}
+                Read::Batch(batch) => break Some(Place::parse(&batch.ends.unwrap()).unwrap().tick.number),
+                Read::Idle => break None,
+                other => unreachable!("{other:?}"),
+            }
+        }
+    };
+    assert_eq!((said(3, false).await, said(0, false).await, said(2, false).await), (None, None, None));
+    assert_eq!((said(0, true).await, said(0, true).await), (Some(70), None), "said once");
+    assert_eq!((said(1, true).await, said(1, false).await, said(0, false).await), (Some(80), None, None));
 }

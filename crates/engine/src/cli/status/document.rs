@@ -32,7 +32,8 @@ fn connection(asked: &Asked) -> Value {
         .collect();
     let parked: Vec<Value> =
         answer.parked.iter().map(|(lane, changes)| json!({ "lane": lane, "changes": changes })).collect();
-    json!({ "connection": name, "lanes": lanes, "backlog": answer.backlog, "parked": parked })
+    json!({ "connection": name, "lanes": lanes, "backlog": answer.backlog, "parked": parked,
+        "retained": answer.retained, "alarm": answer.alarm })
 }
 
 fn job(view: &JobView<'_>) -> Value {

@@ -6,6 +6,7 @@ use syncline_model::{Error, temporal};
 
 use super::{Answer, Asked, JobView, LaneView, Stands, place};
 use crate::capture::control::Trouble;
+use crate::cli::alarm;
 use crate::cli::output::{Output, counted, grouped, lined_up};
 use crate::config::Capture;
 use crate::connector::{Backlog, LaneState};
@@ -18,12 +19,19 @@ pub fn show(out: Output, jobs: &[JobView<'_>], asked: &[Asked]) {
     for one in asked.iter().filter(|a| a.wanted) {
         show_rest(out, one, jobs);
     }
+    for (name, alarm) in asked.iter().filter_map(|a| Some((&a.endpoint.name, a.answer.as_ref().ok()?.alarm.as_ref()?)))
+    {
+        out.line(alarm::told(name, alarm));
+        out.line(format!("  → {}", alarm::advice(alarm)));
+    }
     // An error is an error also where nothing else is printed.
     if !out.talks() {
         asked.iter().filter_map(|a| a.answer.as_ref().err()).for_each(|e| out.failure(e));
     }
     let lanes = || jobs.iter().flat_map(|job| &job.lanes);
-    let is_well = |answer: &Answer| answer.parked.is_empty() && answer.lanes.iter().all(|l| l.trouble.is_none());
+    let is_well = |answer: &Answer| {
+        answer.parked.is_empty() && answer.alarm.is_none() && answer.lanes.iter().all(|l| l.trouble.is_none())
+    };
     if lanes().any(|lane| lane.state.is_some()) && asked.iter().all(|a| a.answer.as_ref().is_ok_and(is_well)) {
         out.line("nothing is wrong");
     }

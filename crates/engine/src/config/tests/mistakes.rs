@@ -14,7 +14,7 @@ fn unknown_keys_at_every_level() {
     "#);
     insta::assert_snapshot!(mistake(&format!("{SHOP}jobs:\n  night:\n    from: shop\n    to: laptop\n    tabels:\n      orders: {{}}\n")), @r#"
     unknown key `tabels`; did you mean `tables`? [file conf/syncline.yaml:9:5]
-    -> known here: from, to, capture, install, on_error, schema, mode, tables, batch_bytes_max
+    -> known here: from, to, capture, install, on_error, schema, alarm_age, alarm_size, mode, tables, batch_bytes_max
     "#);
     insta::assert_snapshot!(mistake(&format!("{SHOP}jobs:\n  night:\n    from: shop\n    to: laptop\n    tables:\n      orders:\n        wher: a = 1\n")), @r#"
     unknown key `wher`; did you mean `where`? [file conf/syncline.yaml:11:9]
@@ -172,6 +172,36 @@ fn words_that_are_not_known_or_not_yet() {
     `batch_bytes_max` lies between 4 KiB and 1 GiB [file conf/syncline.yaml:6:48]
     -> for example `8 MiB`; without it, 2 MiB
     "#);
+    let follows =
+        |option: &str| mistake(&format!("{SHOP}jobs:\n  n: {{from: shop, to: laptop, capture: trigger, {option}}}\n"));
+    insta::assert_snapshot!(follows("alarm_age: 5"), @r"
+    this is not a time [file conf/syncline.yaml:6:60]
+    -> a whole number and a unit (ms, s, m, h, d), for example `30s`
+    ");
+    insta::assert_snapshot!(follows("alarm_age: 0 s"), @r"
+    `alarm_age` is at least 1 s [file conf/syncline.yaml:6:60]
+    -> for example `6 h`; without it, 1 day
+    ");
+    insta::assert_snapshot!(follows("alarm_age: [1 d]"), @r"
+    a single value belongs here [file conf/syncline.yaml:6:60]
+    -> correct the command line or the configuration file
+    ");
+    insta::assert_snapshot!(follows("alarm_size: 1 GB"), @r"
+    this is not a size [file conf/syncline.yaml:6:61]
+    -> a whole number and a unit (B, KiB, MiB, GiB), for example `8 MiB`
+    ");
+    insta::assert_snapshot!(follows("alarm_size: 1 KiB"), @r"
+    `alarm_size` is at least 1 MiB [file conf/syncline.yaml:6:61]
+    -> for example `500 MiB`; without it, 1 GiB
+    ");
+    insta::assert_snapshot!(mistake(&format!("{SHOP}jobs:\n  n: {{from: shop, to: laptop, alarm_size: 1 GiB}}\n")), @r"
+    `alarm_age` and `alarm_size` are for jobs that follow, and this job takes snapshots [file conf/syncline.yaml:6:43]
+    -> say `capture: trigger`, or take them out
+    ");
+    insta::assert_snapshot!(mistake(&format!("{SHOP}jobs:\n  n: {{from: shop, to: laptop, alarm_age: 1 d, capture: snapshot}}\n")), @r"
+    `alarm_age` and `alarm_size` are for jobs that follow, and this job takes snapshots [file conf/syncline.yaml:6:42]
+    -> say `capture: trigger`, or take them out
+    ");
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub use self::verify::marks;
 use super::catalog::{self, Found};
 use super::session::{Session, text};
 use super::types::Native;
+use crate::capture::retained::{Retained, RetainedFor};
 use crate::connector::{Backlog, CaptureTable, LaneId};
 
 /// A column of a captured table, as it was when capture was installed.
@@ -125,13 +126,37 @@ pub async fn backlog(session: &mut Session) -> Result<Vec<Backlog>> {
     for lane in lanes(session).await? {
         let rows = session.rows_with(sql, vec![lane.tick.into()]).await?;
         let Some(row) = rows.first() else { continue };
-        let age = match row.as_ref(1) {
-            Some(Value::Int(us)) => Some(std::time::Duration::from_micros(u64::try_from(*us).unwrap_or(0))),
-            _ => None,
-        };
-        waiting.push(Backlog { lane: lane.lane, changes: number(row, 0)?, age_s: age.map(|a| a.as_secs_f64()) });
+        waiting.push(Backlog { lane: lane.lane, changes: number(row, 0)?, age_s: seconds(row, 1) });
     }
     Ok(waiting)
+}
+
+/// What is retained for the lanes, by the server's own statistics.
+pub async fn retained(session: &mut Session) -> Result<Retained> {
+    let lanes = lanes(session).await?;
+    if lanes.is_empty() {
+        return Ok(Retained::default());
+    }
+    let sql = "SELECT CAST(COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS UNSIGNED) FROM information_schema.TABLES \
+         WHERE TABLE_SCHEMA = DATABASE() AND (TABLE_NAME = 'syncline_outbox' OR TABLE_NAME LIKE 'syncline\\_log\\_%')";
+    let bytes = session.rows(sql).await?.first().map_or(Ok(0), |row| number(row, 0))?;
+    let oldest = "SELECT CAST(TIMESTAMPDIFF(MICROSECOND, MIN(at), UTC_TIMESTAMP(6)) AS SIGNED) FROM \
+         ((SELECT at FROM syncline_outbox FORCE INDEX (by_tick) WHERE tick > ? ORDER BY tick, id LIMIT 1) UNION ALL \
+          (SELECT at FROM syncline_outbox FORCE INDEX (by_tick) WHERE tick IS NULL ORDER BY id LIMIT 1)) AS oldest";
+    let mut waits = Vec::new();
+    for lane in lanes {
+        let rows = session.rows_with(oldest, vec![lane.tick.into()]).await?;
+        waits.push(RetainedFor { lane: lane.lane, age_s: rows.first().and_then(|row| seconds(row, 0)) });
+    }
+    Ok(Retained { bytes, estimated: true, lanes: waits })
+}
+
+/// A time in microseconds; absent for null.
+fn seconds(row: &mysql_async::Row, column: usize) -> Option<f64> {
+    match row.as_ref(column) {
+        Some(Value::Int(us)) => Some(std::time::Duration::from_micros(u64::try_from(*us).unwrap_or(0)).as_secs_f64()),
+        _ => None,
+    }
 }
 
 /// Whether an update that leaves the column alone leaves it out: it may be long.

@@ -31,6 +31,7 @@ use syncline_model::{Position, Result, TableName};
 use self::config::Settings;
 use self::session::Session;
 use crate::capture::follow::Follower;
+use crate::capture::retained::Retained;
 use crate::config::{ConnectionSpec, NetworkUrl};
 use crate::connector::{
     Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, InstallPlan, LaneId, Parked,
@@ -164,6 +165,13 @@ impl Capture for Mariadb {
         let backlog = capture::backlog(&mut session).await;
         session.end().await;
         backlog
+    }
+
+    async fn retained(&self) -> Result<Retained> {
+        let mut session = self.open().await?;
+        let retained = capture::retained(&mut session).await;
+        session.end().await;
+        retained
     }
 }
 

@@ -8,12 +8,15 @@ pub mod ddl;
 mod install;
 mod verify;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use syncline_model::{Column, Error, ErrorKind, LogicalType, Result, TableName};
 
 use super::catalog::{self, Table};
 use super::session::{Session, failed};
 use super::types::Kind;
+use crate::capture::retained::{Retained, RetainedFor};
 use crate::connector::{Backlog, CaptureTable, InstallPlan, LaneId};
 use ddl::Home;
 pub use install::{install, plan, removal, remove};
@@ -175,6 +178,46 @@ pub async fn backlog(session: &Session) -> Result<Vec<Backlog>> {
         waiting.push(Backlog { lane: lane.lane, changes, age_s });
     }
     Ok(waiting)
+}
+
+/// What is retained for the lanes. What this asks for does not depend on how many tables are captured: the first transaction
+/// that a lane has not confirmed, by its number, is not always the oldest, but hardly younger.
+pub async fn retained(session: &Session) -> Result<Retained> {
+    let cannot = |e| failed(e, "cannot look at what is retained");
+    let home = match home(session).await {
+        // Where it could be installed nowhere, nothing is.
+        Err(e) if e.kind() == ErrorKind::Schema => return Ok(Retained::default()),
+        home => home?,
+    };
+    let lanes = lanes(session, &home).await?;
+    if lanes.is_empty() {
+        return Ok(Retained::default());
+    }
+    let sql = "SELECT COALESCE(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint FROM pg_catalog.pg_class c \
+        WHERE c.relnamespace = $1 AND c.relkind = 'r' AND c.relname ~ '^syncline_(touched|log_[0-9]+)$'";
+    let bytes: i64 = session.client.query_one(sql, &[&home.oid]).await.map_err(cannot)?.get(0);
+    let ticks: BTreeSet<String> = lanes.iter().map(|lane| lane.tick.to_string()).collect();
+    let first = format!(
+        "SELECT t.tick, first.xid::text, first.log FROM {} t CROSS JOIN LATERAL (SELECT w.xid, w.log FROM {} w \
+         WHERE w.xid >= pg_catalog.pg_snapshot_xmin(t.snapshot) AND NOT pg_catalog.pg_visible_in_snapshot(w.xid, t.snapshot) \
+         ORDER BY w.xid LIMIT 1) first WHERE t.tick IN ({})",
+        home.of("syncline_tick"),
+        home.of("syncline_touched"),
+        ticks.into_iter().collect::<Vec<_>>().join(", ")
+    );
+    let mut ages: BTreeMap<u64, f64> = BTreeMap::new();
+    for row in session.client.query(&first, &[]).await.map_err(cannot)? {
+        let (tick, xid, log): (i64, String, i64) = (row.get(0), row.get(1), row.get(2));
+        let age = format!(
+            "SELECT extract(epoch FROM pg_catalog.clock_timestamp() - at)::float8 FROM {} WHERE xid = '{xid}' LIMIT 1",
+            home.log(u64::try_from(log).unwrap_or(0))
+        );
+        if let Some(row) = session.client.query_opt(&age, &[]).await.map_err(cannot)? {
+            ages.insert(u64::try_from(tick).unwrap_or(0), row.get(0));
+        }
+    }
+    let lanes = lanes.into_iter().map(|lane| RetainedFor { age_s: ages.get(&lane.tick).copied(), lane: lane.lane });
+    Ok(Retained { bytes: u64::try_from(bytes).unwrap_or(0), estimated: false, lanes: lanes.collect() })
 }
 
 /// Whether an update that leaves the column alone leaves it out: it may be long.

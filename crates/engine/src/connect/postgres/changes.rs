@@ -59,6 +59,8 @@ pub struct Changes {
     marks: Marks,
     /// When they are looked at again.
     verify_at: Instant,
+    /// The newest tick that is known.
+    newest: u64,
     /// What is known to be in ticks, or to be none of this lane's.
     looked: Option<Look>,
     /// When it was last asked whether there is anything new.
@@ -120,6 +122,7 @@ impl Changes {
             // Asked at the first tick, and then compared with what stands here: verified again.
             marks: Marks::new(),
             verify_at: Instant::now(),
+            newest: 0,
             looked: None,
             asked: Instant::now(),
             kept: Kept::default(),
@@ -233,12 +236,14 @@ impl Changes {
             && !self.any_between(&seen, &look.seen).await?
         {
             self.looked = Some(look);
+            self.newest = tick.number;
             return Ok(tick);
         }
         self.last_change = Instant::now();
         self.begin_tick().await?;
         let made = self.make_tick("pg_catalog.pg_current_snapshot()").await;
         let (tick, seen) = self.end_tick(made).await?;
+        self.newest = tick.number;
         self.looked = Some(Look { order: look.order, seen });
         if self.pruned.elapsed() > PRUNE_EVERY {
             self.prune(PIECES_MAX).await?;
@@ -456,6 +461,10 @@ impl Captured for Changes {
             // A column that was added may hold values that nobody wrote.
             if self.verify_at <= Instant::now() {
                 self.verify().await?;
+                // What others wrote is kept until this lane, too, stands behind it.
+                if self.newest_tick().await?.is_some_and(|(tick, _)| tick.number > self.newest) {
+                    return Ok(true);
+                }
             }
             if over {
                 return Ok(false);

@@ -35,6 +35,7 @@ use syncline_model::pattern::Selection;
 use syncline_model::{ErrorKind, Position, Result};
 
 use crate::capture::follow::Follower;
+use crate::capture::retained::Retained;
 use crate::config::{NetworkUrl, Secret};
 use crate::connector::{
     Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, Finding, InstallPlan, LaneId,
@@ -177,6 +178,10 @@ impl Capture for Postgres {
 
     async fn backlog(&self) -> Result<Vec<Backlog>> {
         capture::backlog(&self.session().await?).await
+    }
+
+    async fn retained(&self) -> Result<Retained> {
+        capture::retained(&self.session().await?).await
     }
 }
 

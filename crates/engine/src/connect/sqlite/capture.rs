@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use syncline_model::{Column, Error, ErrorKind, LogicalType, Result, TableSchema};
 
 use super::{catalog, failed, types};
+use crate::capture::retained::{Retained, RetainedFor};
 use crate::connector::{Backlog, CaptureTable, InstallPlan, LaneId};
 
 /// A column of a captured table, as it was when capture was installed.
@@ -212,6 +213,36 @@ pub fn backlog(conn: &Connection) -> Result<Vec<Backlog>> {
         Ok(Backlog { lane: lane.lane, changes, age_s })
     };
     lanes(conn)?.into_iter().map(waiting).collect()
+}
+
+/// What is retained for the lanes, by the pages of the change tables.
+pub fn retained(conn: &Connection) -> Result<Retained> {
+    let cannot = |e| failed(e, "cannot look at what is retained");
+    let lanes = lanes(conn)?;
+    if lanes.is_empty() {
+        return Ok(Retained::default());
+    }
+    let logs = records(conn)?.into_iter().map(|record| format!("syncline_log_{}", record.log));
+    let bytes =
+        std::iter::once("syncline_outbox".to_owned()).chain(logs).map(|name| pages(conn, &name).map_err(cannot));
+    let bytes = bytes.sum::<Result<u64>>()?;
+    let oldest = "SELECT (julianday('now') - at) * 86400.0 FROM syncline_outbox WHERE id > ?1 ORDER BY id LIMIT 1";
+    let waits = |lane: Lane| {
+        let age_s = conn.query_row(oldest, [lane.tick], |r| r.get(0)).optional().map_err(cannot)?;
+        Ok(RetainedFor { lane: lane.lane, age_s })
+    };
+    let lanes = lanes.into_iter().map(waits).collect::<Result<_>>()?;
+    Ok(Retained { bytes, estimated: false, lanes })
+}
+
+/// Bytes of the pages of a table that has no further indexes. To count them is to read them, and to find where they are is to
+/// look through the whole schema; an empty table is spared both.
+fn pages(conn: &Connection, table: &str) -> rusqlite::Result<u64> {
+    let sql = match conn.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {table})"), [], |r| r.get(0))? {
+        true => "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name = ?1 AND aggregate = TRUE",
+        false => "SELECT page_size FROM pragma_page_size WHERE ?1 IS NOT NULL",
+    };
+    conn.prepare_cached(sql)?.query_row([table], |r| r.get(0))
 }
 
 /// Whether an update that leaves the column alone leaves it out: it may be long.

@@ -26,6 +26,7 @@ use syncline_model::pattern::Selection;
 use syncline_model::{Error, ErrorKind, Position, Result};
 
 use crate::capture::follow::Follower;
+use crate::capture::retained::Retained;
 use crate::connector::{
     Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, Finding, InstallPlan, LaneId,
     Level, Parked, ParkedQuery, ReadSpec, Sink, Source, WritePlan, WriteSpec,
@@ -251,6 +252,10 @@ impl Capture for Sqlite {
 
     async fn backlog(&self) -> Result<Vec<Backlog>> {
         in_place(|| capture::backlog(&self.open(Access::Read)?))
+    }
+
+    async fn retained(&self) -> Result<Retained> {
+        in_place(|| capture::retained(&self.open(Access::Read)?))
     }
 }
 
