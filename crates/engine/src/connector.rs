@@ -33,6 +33,7 @@ use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Position, Result, TableName, TableSchema};
 
 use crate::capture::control::Trouble;
+use crate::sync::member::Member;
 
 /// What a connector can do; only what planner, loop and behaviour suite act on. The default is nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -107,6 +108,9 @@ pub trait Capture: Send + Sync {
 
     /// The lanes that read here, and what waits for each.
     async fn backlog(&self) -> Result<Vec<Backlog>>;
+
+    /// Opens the database as a member of a sync group.
+    async fn open_member(&self) -> Result<Box<dyn Member>>;
 }
 
 /// Something that is read.

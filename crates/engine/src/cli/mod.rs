@@ -15,6 +15,7 @@ mod progress;
 mod resync;
 mod run;
 mod status;
+mod sync;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -61,6 +62,8 @@ enum Command {
     Demo,
     /// Copy tables from one database to others, once
     Copy(copy::CopyArgs),
+    /// Keep databases in step that are written on all sides
+    Sync(sync::SyncArgs),
     /// Prove that two databases hold the same rows; exit code 3 if they do not
     Compare(compare::CompareArgs),
     /// Run jobs of the configuration file until they are done, or follow their sources
@@ -253,6 +256,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome> {
     match command {
         Command::Demo => demo::demo().await,
         Command::Copy(args) => copy::copy(context, args).await,
+        Command::Sync(args) => Box::pin(sync::sync(context, args)).await,
         Command::Compare(args) => compare::compare(context, args).await,
         Command::Run(args) => run::run(context, args).await,
         Command::Install(args) => install::install(context, args).await,

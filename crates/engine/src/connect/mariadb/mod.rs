@@ -36,6 +36,7 @@ use crate::connector::{
     Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, InstallPlan, LaneId, Parked,
     ParkedQuery, ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
+use crate::sync::member::Member;
 
 /// MariaDB's name in schemas.
 pub const BRAND: &str = "mariadb";
@@ -157,6 +158,13 @@ impl Capture for Mariadb {
         let node = capture::incarnation(&mut session).await;
         session.end().await;
         node
+    }
+
+    async fn open_member(&self) -> Result<Box<dyn Member>> {
+        Err(syncline_model::Error::new(
+            syncline_model::ErrorKind::Unsupported,
+            "this brand cannot be a member of a sync group yet",
+        ))
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>> {

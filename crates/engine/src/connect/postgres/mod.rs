@@ -40,6 +40,7 @@ use crate::connector::{
     Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, Finding, InstallPlan, LaneId,
     Level, Parked, ParkedQuery, ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
+use crate::sync::member::Member;
 use config::Settings;
 use session::{Session, failed};
 
@@ -173,6 +174,13 @@ impl Capture for Postgres {
             home => home?,
         };
         Ok(capture::node(&session, &home).await?.map(|node| node.incarnation))
+    }
+
+    async fn open_member(&self) -> Result<Box<dyn Member>> {
+        Err(syncline_model::Error::new(
+            syncline_model::ErrorKind::Unsupported,
+            "this brand cannot be a member of a sync group yet",
+        ))
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>> {
