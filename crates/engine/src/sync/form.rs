@@ -138,6 +138,16 @@ pub async fn look(spec: Spec) -> Result<Looked> {
         for schema in &schemas {
             comparable(schema, &group, &agreed).map_err(at)?;
         }
+        // Elsewhere what sync writes fires nothing.
+        let theirs = |t: &&TableSchema| t.triggers.iter().any(|name| !name.starts_with("syncline_"));
+        let fires = description.tables.iter().filter(|t| t.brand == "mariadb").find(theirs);
+        if let Some(table) = fires.filter(|t| agreed.tables.iter().any(|agreed| agreed.name == t.name)) {
+            let what = "the table has triggers, which MariaDB fires for what sync writes too";
+            return Err(at(Error::new(ErrorKind::Unsupported, what))
+                .at("table", table.name.to_string())
+                .at("triggers", table.triggers.join(", "))
+                .hint("what a trigger does at one member travels to the others: drop it here, or leave the table out"));
+        }
         seen.push(one(place, endpoint, schemas).await?);
     }
     let mut looked = Looked { spec, seen, away, agreed, group, found: None };
@@ -420,7 +430,7 @@ fn comparable(schema: &TableSchema, group: &Group, agreed: &Agreed) -> Result<()
             return Err(Error::new(ErrorKind::Schema, format!("texts that differ can be equal under the collation {collation}"))
                 .at("table", schema.name.to_string())
                 .at("column", &*column.name)
-                .hint("a key, or a column that is unique or referred to, must be compared by its bytes (`COLLATE utf8mb4_bin`)"));
+                .hint("a key, or a column that is unique or referred to, must be compared by its bytes (`COLLATE utf8mb4_nopad_bin`, which also keeps blanks at the end apart)"));
         }
     }
     Ok(())

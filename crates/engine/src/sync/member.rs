@@ -63,6 +63,9 @@ pub trait Member: Send {
     /// The schema in which they are, where there is one.
     fn home(&self) -> Option<Arc<str>>;
 
+    /// Whether users may write while a transaction is open, so that rows must be locked.
+    fn locks(&self) -> bool;
+
     /// The time by the member's own clock, in ms since 1970 UTC.
     async fn now_ms(&mut self) -> Result<u64>;
 

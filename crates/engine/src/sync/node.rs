@@ -236,38 +236,19 @@ impl Node {
     ) -> Result<bool> {
         let compared = draft.compared(after);
         let there = self.store().shown(&compared, true).await?;
+        let writes = self.due_writes(&compared, &there, after);
+        self.hold_parents(&writes, &there).await?;
         // All answers were of folded rows, and what is to be written stays as it was found: only now is that sure.
         if self.member.is_captured().await? {
             locks.extend(compared);
             return Ok(false);
         }
-        let mut writes: BTreeMap<usize, Due> = BTreeMap::new();
-        for at in &compared {
-            let Some(rules) = self.group.table(at.0) else { continue };
-            let wanted = after.get(at).filter(|after| after.fate == Some(Fate::Visible));
-            let wanted = wanted.and_then(|after| rules.cells(&at.1, after.row.as_ref()?));
-            let due = writes.entry(at.0).or_default();
-            match (there.get(at), wanted) {
-                (None, Some(row)) => due.inserts.push(row),
-                (Some(old), Some(row)) if *old != row => {
-                    // Values that must be unique change hands, and databases look at each row by itself.
-                    let moves = rules.uniques().iter().flatten().any(|&column| old.get(column) != row.get(column));
-                    if moves {
-                        due.removes.push(at.1.clone());
-                        due.inserts.push(row);
-                    } else {
-                        due.updates.push(row);
-                    }
-                }
-                (Some(_), None) => due.removes.push(at.1.clone()),
-                _ => continue,
-            }
-            draft.done.written += 1;
-        }
+        draft.done.written += writes.values().map(Due::rows).sum::<u64>();
         for (table, due) in &writes {
             let key = self.group.table(*table).map(|rules| rules.key().to_vec()).unwrap_or_default();
-            if !due.removes.is_empty() {
-                self.member.remove(TABLES + table, &key, &due.removes).await?;
+            let gone: Vec<Cells> = due.removes.iter().chain(&due.moved).cloned().collect();
+            if !gone.is_empty() {
+                self.member.remove(TABLES + table, &key, &gone).await?;
             }
         }
         for (table, due) in &writes {
@@ -279,6 +260,65 @@ impl Node {
             }
         }
         Ok(true)
+    }
+
+    /// What is to be written, by table.
+    fn due_writes(
+        &self,
+        compared: &BTreeSet<RowKey>,
+        there: &BTreeMap<RowKey, Row>,
+        after: &BTreeMap<RowKey, After>,
+    ) -> BTreeMap<usize, Due> {
+        let mut writes: BTreeMap<usize, Due> = BTreeMap::new();
+        for at in compared {
+            let Some(rules) = self.group.table(at.0) else { continue };
+            let wanted = after.get(at).filter(|after| after.fate == Some(Fate::Visible));
+            let wanted = wanted.and_then(|after| rules.cells(&at.1, after.row.as_ref()?));
+            match (there.get(at), wanted) {
+                (None, Some(row)) => writes.entry(at.0).or_default().inserts.push(row),
+                (Some(old), Some(row)) if *old != row => {
+                    let due = writes.entry(at.0).or_default();
+                    // Values that must be unique change hands, and databases look at each row by itself.
+                    if rules.uniques().iter().flatten().any(|&column| old.get(column) != row.get(column)) {
+                        due.moved.push(at.1.clone());
+                        due.inserts.push(row);
+                    } else {
+                        due.updates.push(row);
+                    }
+                }
+                (Some(_), None) => writes.entry(at.0).or_default().removes.push(at.1.clone()),
+                _ => {}
+            }
+        }
+        writes
+    }
+
+    /// Locks the rows that rows to be written refer to: the database does not look at references in a quiet transaction, so
+    /// a user could delete one of them meanwhile.
+    async fn hold_parents(&mut self, writes: &BTreeMap<usize, Due>, there: &BTreeMap<RowKey, Row>) -> Result<()> {
+        if !self.member.locks() {
+            return Ok(());
+        }
+        let group = self.group.clone();
+        for (table, due) in writes {
+            let Some(rules) = group.table(*table) else { continue };
+            for (columns, to, to_columns) in rules.references() {
+                let values = |row: &Row| -> Option<Cells> {
+                    let cells = columns.iter().map(|&column| row.get(column).filter(|cell| !cell.as_cell().is_null()));
+                    cells.map(Option::<&CellBuf>::cloned).collect::<Option<Vec<_>>>().map(Into::into)
+                };
+                let changed = due.inserts.iter().chain(&due.updates).filter(|row| {
+                    let old = there.get(&(*table, store::key(rules, row)));
+                    old.and_then(values) != values(row)
+                });
+                let wanted: BTreeSet<Cells> = changed.filter_map(values).collect();
+                if !wanted.is_empty() {
+                    let wanted: Vec<Cells> = wanted.into_iter().collect();
+                    self.member.find(TABLES + to, to_columns, &wanted, true).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Units after that one of its log that a member with this vector lacks, and where the log was read to.
@@ -329,8 +369,16 @@ const CHANGES_MAX: usize = 4000;
 #[derive(Default)]
 struct Due {
     removes: Vec<Cells>,
+    /// Rows that are removed and inserted again.
+    moved: Vec<Cells>,
     inserts: Vec<Row>,
     updates: Vec<Row>,
+}
+
+impl Due {
+    fn rows(&self) -> u64 {
+        (self.removes.len() + self.inserts.len() + self.updates.len()) as u64
+    }
 }
 
 /// An origin in one of the control tables.
@@ -362,9 +410,4 @@ fn gone(name: &str) -> Error {
     )
     .at("member", name)
     .hint("run the same command again; it looks at what the member knows")
-}
-
-/// The rows of a table by their keys; for whoever shows them.
-pub fn keyed(group: &Group, table: usize, row: &Row) -> Option<RowKey> {
-    Some((table, store::key(group.table(table)?, row)))
 }

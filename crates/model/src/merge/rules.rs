@@ -132,6 +132,11 @@ impl TableRules {
         &self.uniques
     }
 
+    /// The foreign keys within the group: columns, the table that they refer to, and the columns there.
+    pub fn references(&self) -> impl Iterator<Item = (&[usize], usize, &[usize])> {
+        self.references.iter().map(|reference| (&*reference.columns, reference.to, &*reference.to_columns))
+    }
+
     /// What a delete does.
     #[must_use]
     pub fn deletes(&self) -> Deletes {

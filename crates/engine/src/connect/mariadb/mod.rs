@@ -13,6 +13,7 @@ mod ddl;
 mod errors;
 mod lanes;
 mod load;
+mod member;
 mod net;
 mod parked;
 mod rights;
@@ -161,10 +162,7 @@ impl Capture for Mariadb {
     }
 
     async fn open_member(&self) -> Result<Box<dyn Member>> {
-        Err(syncline_model::Error::new(
-            syncline_model::ErrorKind::Unsupported,
-            "this brand cannot be a member of a sync group yet",
-        ))
+        Ok(Box::new(member::MariadbMember::open(&self.settings).await?))
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>> {

@@ -14,6 +14,7 @@ mod config;
 mod copy;
 mod ddl;
 mod finish;
+mod member;
 mod native;
 mod net;
 mod order;
@@ -177,10 +178,7 @@ impl Capture for Postgres {
     }
 
     async fn open_member(&self) -> Result<Box<dyn Member>> {
-        Err(syncline_model::Error::new(
-            syncline_model::ErrorKind::Unsupported,
-            "this brand cannot be a member of a sync group yet",
-        ))
+        Ok(Box::new(member::PostgresMember::open(self).await?))
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>> {

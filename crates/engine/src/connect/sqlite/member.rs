@@ -202,6 +202,10 @@ impl Member for SqliteMember {
         None
     }
 
+    fn locks(&self) -> bool {
+        false
+    }
+
     async fn now_ms(&mut self) -> Result<u64> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
