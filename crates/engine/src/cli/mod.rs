@@ -4,6 +4,7 @@
 
 mod check;
 mod compare;
+mod conflicts;
 mod copy;
 mod demo;
 mod init;
@@ -64,6 +65,8 @@ enum Command {
     Copy(copy::CopyArgs),
     /// Keep databases in step that are written on all sides
     Sync(sync::SyncArgs),
+    /// What was lost where two members of a sync group changed the same: look at it, decide otherwise
+    Conflicts(conflicts::ConflictsArgs),
     /// Prove that two databases hold the same rows; exit code 3 if they do not
     Compare(compare::CompareArgs),
     /// Run jobs of the configuration file until they are done, or follow their sources
@@ -257,6 +260,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome> {
         Command::Demo => demo::demo().await,
         Command::Copy(args) => copy::copy(context, args).await,
         Command::Sync(args) => Box::pin(sync::sync(context, args)).await,
+        Command::Conflicts(args) => conflicts::conflicts(context, args).await,
         Command::Compare(args) => compare::compare(context, args).await,
         Command::Run(args) => run::run(context, args).await,
         Command::Install(args) => install::install(context, args).await,

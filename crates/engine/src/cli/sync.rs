@@ -7,15 +7,14 @@ use syncline_model::{Error, ErrorKind, Result};
 
 use super::output::{counted, error_fields, lined_up};
 use super::{Context, Outcome, TableArgs};
-use crate::config::Plan;
+use crate::config::{GroupSpec, Plan, TableMerge};
 use crate::sync::agreed::Rules;
 use crate::sync::form::{self, Looked, Spec};
 use crate::sync::run::{Account, Running};
 
 #[derive(Debug, Args)]
 pub struct SyncArgs {
-    /// The databases: connections' names, URLs, or files
-    #[arg(required = true)]
+    /// The name of a group of the configuration file, or two databases or more: connections' names, URLs, or files
     members: Vec<String>,
     #[command(flatten)]
     tables: TableArgs,
@@ -41,7 +40,7 @@ pub async fn sync(context: &Context, args: SyncArgs) -> Result<Outcome> {
     if args.leave {
         return leave(context, plan.as_ref(), &args.members).await;
     }
-    let spec = typed(context, plan.as_ref(), &args)?;
+    let spec = wanted(context, plan.as_ref(), &args)?;
     if args.dry_run {
         let looked = form::look(spec).await?;
         show(context, &looked);
@@ -58,6 +57,59 @@ pub async fn sync(context: &Context, args: SyncArgs) -> Result<Outcome> {
     conclude(context, &mut running, ended).await
 }
 
+/// The group of the file that was named, the only one that there is, or the one that was typed.
+fn wanted(context: &Context, plan: Option<&Plan>, args: &SyncArgs) -> Result<Spec> {
+    let Some(plan) = plan else { return typed(context, None, args) };
+    let group = match args.members.as_slice() {
+        [] => match plan.sync.values().collect::<Vec<_>>().as_slice() {
+            [only] => *only,
+            groups => {
+                let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+                return Err(Error::new(ErrorKind::Config, "which group is meant?")
+                    .hint(format!("groups in the file: {}", names.join(", "))));
+            }
+        },
+        [name] => match plan.sync.get(name) {
+            Some(group) => group,
+            None => return typed(context, Some(plan), args),
+        },
+        _ => return typed(context, Some(plan), args),
+    };
+    if !args.tables.tables.is_empty() || !args.tables.exclude.is_empty() || !args.tables.keys.is_empty() {
+        return Err(Error::new(ErrorKind::Config, "the tables of a group of the file are named in the file")
+            .hint("write them under `tables:` of the group"));
+    }
+    named(context, plan, group, args)
+}
+
+fn named(context: &Context, plan: &Plan, group: &GroupSpec, args: &SyncArgs) -> Result<Spec> {
+    let members = group.members.iter().map(|word| context.endpoint(Some(plan), word)).collect::<Result<Vec<_>>>()?;
+    let winner = winner(&group.members, args)?.or(group.winner);
+    let include = group.tables.iter().map(|(pattern, _)| pattern.clone()).collect();
+    Ok(Spec {
+        name: group.name.clone(),
+        members,
+        selection: Selection { include, exclude: Vec::new() },
+        rules: group.tables.iter().map(|(pattern, merge)| (pattern.clone(), rules(merge))).collect(),
+        otherwise: rules(&group.whole),
+        links: group.links.clone(),
+        winner,
+    })
+}
+
+fn rules(merge: &TableMerge) -> Rules {
+    Rules { by_row: merge.by_row, together: merge.together.clone(), deletes_win: merge.deletes_win }
+}
+
+/// Whose rows are right, if that was said on the command line.
+fn winner(members: &[String], args: &SyncArgs) -> Result<Option<usize>> {
+    let Some(word) = &args.first_contact else { return Ok(None) };
+    members.iter().position(|member| member == word).map(Some).ok_or_else(|| {
+        Error::new(ErrorKind::Config, "--first-contact names no member")
+            .hint("name one of the members as it is written in the command or the group")
+    })
+}
+
 /// The group that was typed: every member talks to every other.
 fn typed(context: &Context, plan: Option<&Plan>, args: &SyncArgs) -> Result<Spec> {
     if args.members.len() < 2 {
@@ -69,17 +121,11 @@ fn typed(context: &Context, plan: Option<&Plan>, args: &SyncArgs) -> Result<Spec
             .hint("give the table a primary key at every member"));
     }
     let members = args.members.iter().map(|word| context.endpoint(plan, word)).collect::<Result<Vec<_>>>()?;
-    let winner = match &args.first_contact {
-        None => None,
-        Some(word) => Some(args.members.iter().position(|member| member == word).ok_or_else(|| {
-            Error::new(ErrorKind::Config, "--first-contact names no member")
-                .hint(format!("the members are {}", args.members.join(", ")))
-        })?),
-    };
+    let winner = winner(&args.members, args)?;
     let count = members.len();
     let links = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
     let selection: Selection = args.tables.selection()?;
-    let otherwise = Rules { by_row: false, together: Vec::new(), deletes_win: false };
+    let otherwise = rules(&TableMerge::default());
     Ok(Spec { name: UNNAMED.into(), members, selection, rules: Vec::new(), otherwise, links, winner })
 }
 

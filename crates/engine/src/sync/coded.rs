@@ -259,3 +259,6 @@ pub fn read_cells(bytes: &[u8]) -> Result<Cells> {
     let count = bytes.number()?;
     bytes.cells(count)
 }
+
+#[cfg(test)]
+mod tests;

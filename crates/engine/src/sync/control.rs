@@ -160,11 +160,6 @@ pub fn create(member: &dyn Member) -> Vec<String> {
     statements
 }
 
-/// What removes them, the group's row first: without it the rest means nothing.
-pub fn drop(member: &dyn Member) -> Vec<String> {
-    LAYOUTS.iter().map(|layout| format!("DROP TABLE {}", member.own(layout.name))).collect()
-}
-
 /// The name of one of them.
 pub fn name(table: usize) -> &'static str {
     LAYOUTS.get(table).map_or("", |layout| layout.name)

@@ -4,8 +4,10 @@
 
 use syncline_model::merge::Vector;
 use syncline_model::origin::Origin;
+use syncline_model::stamp::Stamp;
 use syncline_model::{Error, ErrorKind, Result};
 
+use super::coded;
 use super::control::{self, UNIT};
 use super::draft::Done;
 use super::node::Node;
@@ -22,7 +24,8 @@ pub async fn deliver(from: &mut Node, to: &mut Node, cursor: &mut u64) -> Result
         let mut gate = to.gate().await?;
         let mut at = *cursor;
         while at < from.memory.seq {
-            let (units, upto) = from.due(to.origin, to.vector(), at).await?;
+            let due = from.due(to.origin, to.vector(), at).await;
+            let (units, upto) = due.map_err(|e| e.at("member", &*from.name))?;
             if upto == at {
                 // What is left was pruned: all have it.
                 at = from.memory.seq;
@@ -61,7 +64,8 @@ async fn check(from: &mut Node, to: &Node) -> Result<()> {
             0 => false,
             number if number == seen.number => there.stamp != seen.stamp,
             number if number < seen.number => {
-                stamp_of(from, origin, number).await?.is_some_and(|s| s != there.stamp.to_bits())
+                let end = is_an_end(from, origin, number, there.stamp).await;
+                !end.map_err(|e| e.at("member", &*from.name))?
             }
             _ => false,
         };
@@ -72,10 +76,15 @@ async fn check(from: &mut Node, to: &Node) -> Result<()> {
     Ok(())
 }
 
-/// The stamp of a change that ended a unit which is still in the log.
-async fn stamp_of(node: &mut Node, origin: Origin, number: u64) -> Result<Option<u64>> {
-    let rest = format!("WHERE origin = {} AND last_number = {number}", origin.0.cast_signed());
-    node.member.select(UNIT, &rest).await?.first().map(|row| control::count(row, 3)).transpose()
+/// Whether what was seen ends where a unit of the log ends: units travel whole. What is not in the log any more was seen by
+/// all.
+async fn is_an_end(node: &mut Node, origin: Origin, number: u64, stamp: Stamp) -> Result<bool> {
+    let rest = format!("WHERE origin = {} AND last_number >= {number} ORDER BY last_number LIMIT 1", origin.0.cast_signed());
+    let Some(row) = node.member.select(UNIT, &rest).await?.into_iter().next() else { return Ok(true) };
+    if control::count(&row, 2)? == number {
+        return Ok(control::count(&row, 3)? == stamp.to_bits());
+    }
+    Ok(coded::read_unit(origin, control::bytes(&row, 4)?)?.first() > number)
 }
 
 /// How far ahead of another a member is, in changes of all origins.

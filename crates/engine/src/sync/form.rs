@@ -15,7 +15,8 @@ use super::control::{self, GROUP, MEMBER, TABLES, at};
 use super::first::{self, Found};
 use super::member::{Member, Writes};
 use super::node::{Node, SKEW_MS_MAX, origin, origin_cell};
-use crate::connector::CaptureTable;
+use super::step::{Step, reached};
+use crate::connector::{CaptureTable, Description};
 use crate::job::Endpoint;
 
 /// Rows that one transaction asserts at first contact.
@@ -92,9 +93,52 @@ impl Looked {
 /// # Errors
 /// Whatever keeps the group from being made or from going on, and names the member.
 pub async fn look(spec: Spec) -> Result<Looked> {
+    let (there, mut away) = described(&spec).await?;
+    let Some((_, first)) = there.first() else {
+        return Err(away.pop().map_or_else(no_table, |(_, e)| e));
+    };
+    let fresh = fresh(&spec, first)?;
+    let mut opened = Vec::with_capacity(there.len());
+    for (place, _) in &there {
+        let endpoint = spec.members.get(*place).ok_or_else(no_table)?;
+        opened.push(open(endpoint).await.map_err(|e| e.at("member", &*endpoint.name))?);
+    }
+    // Where there is a group, it says which columns it has, whoever is named first.
+    let known = opened.iter().find_map(|(_, known)| known.as_ref());
+    let mut agreed = match known.filter(|known| known.agreed.difference(&fresh).is_none()) {
+        Some(known) => known.agreed.clone(),
+        None => fresh,
+    };
+    for (place, description) in &there {
+        agreed.takes(&name_of(&spec, *place), &description.tables)?;
+    }
+    let group = Arc::new(agreed.group()?);
+    let agreed = Arc::new(agreed);
+    let mut seen = Vec::with_capacity(there.len());
+    for ((place, description), (member, known)) in there.into_iter().zip(opened) {
+        let endpoint = spec.members.get(place).cloned().ok_or_else(no_table)?;
+        let schemas = agreed.tables.iter().filter_map(|table| {
+            description.tables.iter().find(|schema| schema.name == table.name).map(|schema| (table, schema))
+        });
+        let schemas: Vec<_> = schemas.map(|(table, schema)| Arc::new(table.at(schema))).collect();
+        let at = |e: Error| e.at("member", &*endpoint.name);
+        for schema in &schemas {
+            comparable(schema, &group, &agreed).map_err(at)?;
+        }
+        fires_nothing(&description.tables, &agreed).map_err(at)?;
+        let statements = installable(&endpoint, &schemas).await.map_err(at)?;
+        seen.push(Seen { place, endpoint, schemas, member, known, statements });
+    }
+    let mut looked = Looked { spec, seen, away, agreed, group, found: None };
+    looked.agree().await?;
+    Ok(looked)
+}
+
+/// Those members that can be reached, each once, and the others.
+async fn described(spec: &Spec) -> Result<(Vec<(usize, Description)>, Vec<(usize, Error)>)> {
     let described = spec.members.iter().map(|endpoint| endpoint.connector.describe(&spec.selection));
     let described = futures_util::future::join_all(described).await;
-    let (mut there, mut away) = (Vec::new(), Vec::new());
+    let (mut there, mut away): (Vec<(usize, Description)>, _) = (Vec::new(), Vec::new());
     for (place, described) in described.into_iter().enumerate() {
         match described {
             Ok(description) => there.push((place, description)),
@@ -105,87 +149,72 @@ pub async fn look(spec: Spec) -> Result<Looked> {
     for (i, (place, one)) in there.iter().enumerate() {
         if let Some((other, _)) = there.iter().take(i).find(|(_, other)| other.identity == one.identity) {
             return Err(Error::new(ErrorKind::Config, "one database is named twice")
-                .at("member", name_of(&spec, *place))
-                .at("other", name_of(&spec, *other))
+                .at("member", name_of(spec, *place))
+                .at("other", name_of(spec, *other))
                 .hint("a group has each database once"));
         }
     }
-    let Some((_, first)) = there.first() else {
-        return Err(away.into_iter().next().map_or_else(no_table, |(_, e)| e));
-    };
+    Ok((there, away))
+}
+
+/// What the group comes to by the tables of one member.
+fn fresh(spec: &Spec, first: &Description) -> Result<Agreed> {
     if let Some(missed) = spec.selection.unmatched(&first.names, None).into_iter().next() {
         return Err(Error::new(ErrorKind::NotFound, missed.to_string()).hint("see the member's own tables"));
     }
-    let mut tables = first.tables.clone();
-    tables.retain(|table| !super::member::is_own(&table.name));
+    let tables = first.tables.iter().filter(|table| !super::member::is_own(&table.name));
+    let tables: Vec<TableSchema> = tables.cloned().collect();
     if tables.is_empty() {
         return Err(no_table());
     }
-    let mut agreed = Agreed::of(&tables, |name| rules_of(&spec, name))?;
-    for (place, description) in &there {
-        agreed.takes(&name_of(&spec, *place), &description.tables)?;
-    }
-    let group = Arc::new(agreed.group()?);
-    let agreed = Arc::new(agreed);
-    let mut seen = Vec::with_capacity(there.len());
-    for (place, description) in there {
-        let endpoint = spec.members.get(place).cloned().ok_or_else(no_table)?;
-        let schemas = agreed.tables.iter().filter_map(|table| {
-            description.tables.iter().find(|schema| schema.name == table.name).map(|schema| (table, schema))
-        });
-        let schemas: Vec<_> = schemas.map(|(table, schema)| Arc::new(table.at(schema))).collect();
-        let at = |e: Error| e.at("member", &*endpoint.name);
-        for schema in &schemas {
-            comparable(schema, &group, &agreed).map_err(at)?;
-        }
-        // Elsewhere what sync writes fires nothing.
-        let theirs = |t: &&TableSchema| t.triggers.iter().any(|name| !name.starts_with("syncline_"));
-        let fires = description.tables.iter().filter(|t| t.brand == "mariadb").find(theirs);
-        if let Some(table) = fires.filter(|t| agreed.tables.iter().any(|agreed| agreed.name == t.name)) {
-            let what = "the table has triggers, which MariaDB fires for what sync writes too";
-            return Err(at(Error::new(ErrorKind::Unsupported, what))
-                .at("table", table.name.to_string())
-                .at("triggers", table.triggers.join(", "))
-                .hint("what a trigger does at one member travels to the others: drop it here, or leave the table out"));
-        }
-        seen.push(one(place, endpoint, schemas).await?);
-    }
-    let mut looked = Looked { spec, seen, away, agreed, group, found: None };
-    looked.agree().await?;
-    Ok(looked)
+    Agreed::of(&tables, |name| rules_of(spec, name))
 }
 
-/// Looks at one member.
-async fn one(place: usize, endpoint: Endpoint, schemas: Vec<Arc<TableSchema>>) -> Result<Seen> {
-    let at = |e: Error| e.at("member", &*endpoint.name);
+/// Opens a database, and asks what it knows of a group.
+async fn open(endpoint: &Endpoint) -> Result<(Box<dyn Member>, Option<Known>)> {
     let unable = || Error::new(ErrorKind::Unsupported, "this database cannot be a member of a sync group");
-    let capture = endpoint.connector.capture().ok_or_else(|| at(unable()))?;
-    let plan = capture.install_plan(&captured(&schemas)).await.map_err(at)?;
-    if let Some(obstacle) = plan.obstacles.first() {
-        return Err(at(Error::new(ErrorKind::Unsupported, obstacle.clone())));
-    }
-    if let Some(lane) = capture.backlog().await.map_err(at)?.first() {
-        return Err(at(Error::new(
-            ErrorKind::Unsupported,
-            "a job follows this database, and would miss what sync writes",
-        )
-        .at("lane", lane.lane.0.clone())
-        .hint("`syncline uninstall JOB` ends the job; a member of a sync group is not followed yet")));
-    }
-    let mut member = capture.open_member().await.map_err(at)?;
+    let capture = endpoint.connector.capture().ok_or_else(unable)?;
+    let mut member = capture.open_member().await?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let now = u64::try_from(now).unwrap_or(u64::MAX);
-    let theirs = member.now_ms().await.map_err(at)?;
-    if theirs.abs_diff(now) > SKEW_MS_MAX {
-        let minutes = theirs.abs_diff(now) / 60_000;
-        return Err(at(Error::new(
-            ErrorKind::Config,
-            format!("the member's clock is {minutes} minutes away from the clock here"),
-        )
-        .hint("set the clocks right: who wrote last is decided by them")));
+    let apart = member.now_ms().await?.abs_diff(now);
+    if apart > SKEW_MS_MAX {
+        let what = format!("the member's clock is {} minutes away from the clock here", apart / 60_000);
+        return Err(Error::new(ErrorKind::Config, what).hint("set the clocks right: they decide who wrote last"));
     }
-    let known = known(&mut *member).await.map_err(at)?;
-    Ok(Seen { place, endpoint, schemas, member, known, statements: plan.statements.len() as u64 })
+    let known = known(&mut *member).await?;
+    Ok((member, known))
+}
+
+/// Whether capture can be installed, and how many statements that takes.
+async fn installable(endpoint: &Endpoint, schemas: &[Arc<TableSchema>]) -> Result<u64> {
+    let Some(capture) = endpoint.connector.capture() else { return Ok(0) };
+    let plan = capture.install_plan(&captured(schemas)).await?;
+    if let Some(obstacle) = plan.obstacles.first() {
+        return Err(Error::new(ErrorKind::Unsupported, obstacle.clone()));
+    }
+    if let Some(lane) = capture.backlog().await?.first() {
+        return Err(Error::new(ErrorKind::Unsupported, "a job follows this database, and would miss what sync writes")
+            .at("lane", lane.lane.0.clone())
+            .hint("`syncline uninstall JOB` ends the job; a member of a sync group is not followed yet"));
+    }
+    Ok(plan.statements.len() as u64)
+}
+
+/// No table has triggers that what sync writes would fire: at other brands it fires nothing.
+fn fires_nothing(tables: &[TableSchema], agreed: &Agreed) -> Result<()> {
+    let theirs = |t: &&TableSchema| t.triggers.iter().any(|name| !name.starts_with("syncline_"));
+    let of_group = |t: &&TableSchema| agreed.tables.iter().any(|agreed| agreed.name == t.name);
+    match tables.iter().filter(|t| t.brand == "mariadb").filter(of_group).find(theirs) {
+        None => Ok(()),
+        Some(table) => {
+            let what = "the table has triggers, which MariaDB fires for what sync writes too";
+            Err(Error::new(ErrorKind::Unsupported, what)
+                .at("table", table.name.to_string())
+                .at("triggers", table.triggers.join(", "))
+                .hint("what a trigger does at one member travels to the others: drop it here, or leave the table out"))
+        }
+    }
 }
 
 impl Looked {
@@ -262,6 +291,7 @@ impl Looked {
             let Seen { place, endpoint, mut member, .. } = one;
             if found.is_some() {
                 list(&mut *member, &listed).await.map_err(|e| e.at("member", &*endpoint.name))?;
+                reached(Step::Listed);
             }
             let name: Arc<str> = endpoint.name.as_str().into();
             nodes.push((place, Node::open(name, member, group.clone(), agreed.clone(), origin).await?));
@@ -271,10 +301,12 @@ impl Looked {
                 let Some((_, node)) = nodes.get_mut(*at) else { continue };
                 for keys in keys.chunks(ASSERTED_MAX) {
                     node.assert(keys).await?;
+                    reached(Step::Asserted);
                 }
             }
             for (_, node) in &mut nodes {
                 node.formed().await?;
+                reached(Step::Formed);
             }
         }
         Ok(nodes)
@@ -288,6 +320,7 @@ async fn installed(mut one: Seen, spec: &Spec, agreed: &Agreed) -> Result<(Seen,
     let tables = captured(&one.schemas);
     if let Some(capture) = endpoint.connector.capture() {
         capture.install(&tables).await.map_err(at)?;
+        reached(Step::Captured);
     }
     if !one.member.has(control::name(control::CONFLICT)).await.map_err(at)? {
         let mut statements = control::create(&*one.member);
@@ -305,6 +338,7 @@ async fn installed(mut one: Seen, spec: &Spec, agreed: &Agreed) -> Result<(Seen,
         Some(known) => known.origin,
         None => introduced(&mut *one.member, &spec.name, agreed).await.map_err(at)?,
     };
+    reached(Step::Introduced);
     Ok((one, origin))
 }
 
@@ -447,4 +481,38 @@ fn name_of(spec: &Spec, place: usize) -> String {
 
 fn no_table() -> Error {
     Error::new(ErrorKind::NotFound, "there is no table to keep in step")
+}
+
+/// A member that is looked at by itself.
+pub struct Opened {
+    /// The group's name.
+    pub name: String,
+    pub(super) member: Box<dyn Member>,
+    pub(super) agreed: Agreed,
+    pub(super) group: Group,
+    pub(super) members: BTreeMap<Origin, String>,
+}
+
+/// Opens one member, to look at what it has noted.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if the database is a member of no group.
+pub async fn open_one(endpoint: &Endpoint) -> Result<Opened> {
+    let none = || {
+        Error::new(ErrorKind::NotFound, "this database is a member of no group").at("member", &*endpoint.name)
+    };
+    let capture = endpoint.connector.capture().ok_or_else(none)?;
+    let mut member = capture.open_member().await?;
+    let known = known(&mut *member).await?.ok_or_else(none)?;
+    let group = known.agreed.group()?;
+    let selection = Selection::default();
+    let description = endpoint.connector.describe(&selection).await?;
+    let mut schemas = control::schemas(&*member);
+    for table in &known.agreed.tables {
+        let schema = description.tables.iter().find(|schema| schema.name == table.name);
+        let missing = || Error::new(ErrorKind::Schema, "a table of the group is gone").at("table", table.name.to_string());
+        schemas.push(Arc::new(table.at(schema.ok_or_else(missing)?)));
+    }
+    member.open(&schemas, TABLES, &[]).await?;
+    Ok(Opened { name: known.name, member, agreed: known.agreed, group, members: known.members })
 }

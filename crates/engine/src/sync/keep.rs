@@ -10,6 +10,7 @@ use super::control::{self, CLAIM, CONFLICT, HIDDEN, RANK, SEEN, UNIT, at, blob, 
 use super::draft::{After, Draft};
 use super::member::{Row, Writes};
 use super::node::{Node, origin_cell};
+use super::step::{Step, reached};
 use super::store::{self, places};
 
 /// Most tombstones that one transaction looks at.
@@ -198,6 +199,7 @@ impl Node {
         };
         match done {
             Ok(version) => {
+                reached(Step::Tidied);
                 self.memory.version = version;
                 self.stored.clone_from(&self.memory.known);
                 Ok(())

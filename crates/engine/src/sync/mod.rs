@@ -6,10 +6,11 @@
 //! - [`node`] is the one transaction, fold and import, for all brands.
 //! - [`exchange`] is what one member tells another.
 //! - [`form`] makes a group, and looks at the members of one before any row moves; [`first`] is first contact.
-//! - [`run`] keeps a group in step.
+//! - [`run`] keeps a group in step; [`conflicts`] is what was lost.
 
 pub(crate) mod agreed;
 mod coded;
+pub mod conflicts;
 pub(crate) mod control;
 pub(crate) mod draft;
 pub(crate) mod exchange;
@@ -19,4 +20,5 @@ mod keep;
 pub mod member;
 pub(crate) mod node;
 pub mod run;
+pub mod step;
 mod store;

@@ -24,6 +24,7 @@ use super::control::{self, GROUP, MEMBER, SEEN, TABLES, UNIT};
 use super::draft::{After, Done, Draft, Memory, rows_of};
 use super::keep;
 use super::member::{Member, Row, Writes, as_agreed};
+use super::step::{Step, reached};
 use super::store::{self, Store};
 
 /// How far a stamp may lie in the future: further, and its unit is held (F101).
@@ -185,6 +186,7 @@ impl Node {
         let brought: BTreeSet<RowKey> = rows_of(&units).into_iter().chain(asserted.iter().cloned()).collect();
         locks.extend(brought.iter().cloned());
         let mut shown = self.store().shown(locks, true).await?;
+        reached(Step::Locked);
         // Only now: what was committed before a row was locked is folded before it is merged (F110).
         let captured = self.captured().await?;
         let mut draft = Draft::new(&group, origin, self.memory.clone(), brought);
@@ -205,11 +207,14 @@ impl Node {
         }
         let ripples = ripple(&group, &mut self.store(), &draft.touched())?;
         let after = draft.after(&ripples);
+        reached(Step::Merged);
         if !self.show(&mut draft, &after, locks).await? {
             return Ok(None);
         }
+        reached(Step::Shown);
         keep::keep(self, &mut draft, &after, &ranks, now_ms).await?;
         self.member.commit().await?;
+        reached(Step::Committed);
         Ok(Some((draft.memory, draft.done)))
     }
 

@@ -132,14 +132,15 @@ impl Running {
         error.places().iter().any(|(key, value)| *key == "member" && Some(value.as_str()) == name)
     }
 
-    /// Notes what was done. A member that cannot be reached is left alone for a while; other errors end it all.
+    /// Notes what was done. A member that cannot get on is left alone for a while, if the others can go on without it; of
+    /// what does not pass, between two, both must know.
     fn noted(&mut self, place: usize, outcome: Result<Done>) -> Result<bool> {
         match outcome {
             Ok(done) => {
                 self.done.entry(place).or_default().add(done);
                 Ok(done.folded + done.taken > 0)
             }
-            Err(e) if e.retry() == Retry::Soon => {
+            Err(e) if e.retry() == Retry::Soon || self.nodes.len() > 2 => {
                 self.leave(place, e);
                 Ok(false)
             }
@@ -167,11 +168,10 @@ impl Running {
             spec.members = members;
             let looked = match form::look(spec).await {
                 Ok(looked) => looked,
-                Err(e) if e.retry() == Retry::Soon => {
+                Err(e) => {
                     self.leave(place, e);
                     continue;
                 }
-                Err(e) => return Err(e),
             };
             if !looked.away.is_empty() {
                 let error = looked.away.into_iter().next().map(|(_, e)| e);
