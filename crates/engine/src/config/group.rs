@@ -82,8 +82,11 @@ impl GroupResolver<'_> {
         // What one member writes must find a way to every other.
         let mut reached = BTreeSet::from([0]);
         for _ in members {
-            let next: Vec<usize> =
-                found.iter().filter(|(a, b)| reached.contains(a) || reached.contains(b)).flat_map(|(a, b)| [*a, *b]).collect();
+            let next: Vec<usize> = found
+                .iter()
+                .filter(|(a, b)| reached.contains(a) || reached.contains(b))
+                .flat_map(|(a, b)| [*a, *b])
+                .collect();
             reached.extend(next);
         }
         match (0..members.len()).find(|member| !reached.contains(member)) {

@@ -79,7 +79,8 @@ async fn check(from: &mut Node, to: &Node) -> Result<()> {
 /// Whether what was seen ends where a unit of the log ends: units travel whole. What is not in the log any more was seen by
 /// all.
 async fn is_an_end(node: &mut Node, origin: Origin, number: u64, stamp: Stamp) -> Result<bool> {
-    let rest = format!("WHERE origin = {} AND last_number >= {number} ORDER BY last_number LIMIT 1", origin.0.cast_signed());
+    let rest =
+        format!("WHERE origin = {} AND last_number >= {number} ORDER BY last_number LIMIT 1", origin.0.cast_signed());
     let Some(row) = node.member.select(UNIT, &rest).await?.into_iter().next() else { return Ok(true) };
     if control::count(&row, 2)? == number {
         return Ok(control::count(&row, 3)? == stamp.to_bits());

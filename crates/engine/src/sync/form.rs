@@ -498,9 +498,8 @@ pub struct Opened {
 /// # Errors
 /// [`ErrorKind::NotFound`] if the database is a member of no group.
 pub async fn open_one(endpoint: &Endpoint) -> Result<Opened> {
-    let none = || {
-        Error::new(ErrorKind::NotFound, "this database is a member of no group").at("member", &*endpoint.name)
-    };
+    let none =
+        || Error::new(ErrorKind::NotFound, "this database is a member of no group").at("member", &*endpoint.name);
     let capture = endpoint.connector.capture().ok_or_else(none)?;
     let mut member = capture.open_member().await?;
     let known = known(&mut *member).await?.ok_or_else(none)?;
@@ -510,7 +509,8 @@ pub async fn open_one(endpoint: &Endpoint) -> Result<Opened> {
     let mut schemas = control::schemas(&*member);
     for table in &known.agreed.tables {
         let schema = description.tables.iter().find(|schema| schema.name == table.name);
-        let missing = || Error::new(ErrorKind::Schema, "a table of the group is gone").at("table", table.name.to_string());
+        let missing =
+            || Error::new(ErrorKind::Schema, "a table of the group is gone").at("table", table.name.to_string());
         schemas.push(Arc::new(table.at(schema.ok_or_else(missing)?)));
     }
     member.open(&schemas, TABLES, &[]).await?;

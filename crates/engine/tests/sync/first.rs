@@ -28,7 +28,8 @@ fn a_dry_run_counts_and_changes_nothing() {
     );
     assert!(members.folder.contents() == before, "a file changed");
     for place in 1..3 {
-        let ours = "SELECT COUNT(*) FROM information_schema.tables WHERE table_name LIKE 'syncline%' AND table_schema = ";
+        let ours =
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_name LIKE 'syncline%' AND table_schema = ";
         let schema = if place == 1 { "current_schema()" } else { "DATABASE()" };
         assert_eq!(members.sql(place, &format!("{ours}{schema};")), "0");
     }

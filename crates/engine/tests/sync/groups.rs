@@ -39,7 +39,12 @@ impl Members {
 #[test]
 fn every_topology_converges() {
     let five = [None, Some(Brand::Postgres), None, Some(Brand::Mariadb), None];
-    for further in ["", "    hub: m1\n", "    links: [[m0, m1], [m1, m2], [m2, m3], [m3, m4]]\n", "    links: [[m0, m1], [m1, m2], [m2, m3], [m3, m4], [m4, m0]]\n"] {
+    for further in [
+        "",
+        "    hub: m1\n",
+        "    links: [[m0, m1], [m1, m2], [m2, m3], [m3, m4]]\n",
+        "    links: [[m0, m1], [m1, m2], [m2, m3], [m3, m4], [m4, m0]]\n",
+    ] {
         let members = Members::shop(&five);
         members.configured(further);
         members.everywhere("INSERT INTO customer VALUES (1, 'Ann', 'Oslo', 'ann@x');");
@@ -126,7 +131,9 @@ fn it_follows_until_it_is_stopped() {
     members.configured("");
     members.everywhere("INSERT INTO customer VALUES (1, 'Ann', 'Oslo', NULL);");
     let mut running = members.folder.started(&["sync", "shop"]);
-    until("the group", || members.folder.sql("a.db", "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'syncline_group';") == "1");
+    until("the group", || {
+        members.folder.sql("a.db", "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'syncline_group';") == "1"
+    });
     for round in 0..6 {
         members.sql(round % 3, &format!("UPDATE customer SET city = 'round {round}' WHERE id = 1;"));
         for place in 0..3 {
@@ -153,8 +160,14 @@ fn mistakes_in_the_file() {
         let said_so = members.folder.refuses(&["sync", "shop", "--once"]);
         assert!(said_so.contains(said) && said_so.contains("exit 2"), "{said_so}");
     }
-    members.folder.write("syncline.yaml", "version: 1\nconnections: {a: 'sqlite:a.db', b: 'sqlite:b.db'}\nsync:\n  g: {members: [a, a]}\n");
+    members.folder.write(
+        "syncline.yaml",
+        "version: 1\nconnections: {a: 'sqlite:a.db', b: 'sqlite:b.db'}\nsync:\n  g: {members: [a, a]}\n",
+    );
     assert!(members.folder.refuses(&["sync", "g"]).contains("twice"));
-    members.folder.write("syncline.yaml", "version: 1\nconnections: {a: 'sqlite:a.db', b: 'sqlite:b.db'}\nsync:\n  g: {members: [a]}\n");
+    members.folder.write(
+        "syncline.yaml",
+        "version: 1\nconnections: {a: 'sqlite:a.db', b: 'sqlite:b.db'}\nsync:\n  g: {members: [a]}\n",
+    );
     assert!(members.folder.refuses(&["sync", "g"]).contains("two to 7 members"));
 }

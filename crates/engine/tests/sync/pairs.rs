@@ -13,7 +13,8 @@ const PAIRS: [[Option<Brand>; 2]; 6] = [
     [Some(Brand::Mariadb), Some(Brand::Mariadb)],
 ];
 
-const ROWS: &str = "INSERT INTO customer VALUES (1, 'Ann', 'Oslo', 'ann@x'), (2, 'Bob', 'Rome', 'bob@x'), (3, 'Cy', NULL, NULL);
+const ROWS: &str =
+    "INSERT INTO customer VALUES (1, 'Ann', 'Oslo', 'ann@x'), (2, 'Bob', 'Rome', 'bob@x'), (3, 'Cy', NULL, NULL);
     INSERT INTO item VALUES (1, 1, 'pen', 1.50), (1, 2, 'ink', 7), (2, 1, 'cup', 3.25);";
 
 fn started(brands: [Option<Brand>; 2]) -> Members {
@@ -28,9 +29,18 @@ fn edits_on_both_sides_while_apart() {
     for brands in PAIRS {
         let members = started(brands);
         // Different columns of one row; a row on each side; a composite key.
-        members.sql(0, "UPDATE customer SET city = 'Bergen' WHERE id = 1; INSERT INTO customer VALUES (10, 'Ten', 'A', NULL);");
-        members.sql(1, "UPDATE customer SET name = 'Anna' WHERE id = 1; INSERT INTO customer VALUES (11, 'Eleven', 'B', NULL);");
-        members.sql(0, "UPDATE item SET price = 2.75 WHERE customer = 1 AND line = 2; DELETE FROM item WHERE customer = 2;");
+        members.sql(
+            0,
+            "UPDATE customer SET city = 'Bergen' WHERE id = 1; INSERT INTO customer VALUES (10, 'Ten', 'A', NULL);",
+        );
+        members.sql(
+            1,
+            "UPDATE customer SET name = 'Anna' WHERE id = 1; INSERT INTO customer VALUES (11, 'Eleven', 'B', NULL);",
+        );
+        members.sql(
+            0,
+            "UPDATE item SET price = 2.75 WHERE customer = 1 AND line = 2; DELETE FROM item WHERE customer = 2;",
+        );
         members.sql(1, "INSERT INTO item VALUES (2, 2, 'lid', 0.10); UPDATE item SET what = 'blue ink' WHERE line = 2 AND customer = 1;");
         members.once();
         members.same(&format!("{brands:?}"));
@@ -59,7 +69,10 @@ fn a_conflict_is_written_down_and_the_newest_wins_at_both() {
             let id = listed[0]["id"].as_str().unwrap().to_owned();
             let shown = members.folder.syncline(&["conflicts", "show", &members.word(place), &id, "--json"]).json();
             assert_eq!((shown["lost"].as_str(), shown["won"].as_str()), (Some("Robert"), Some("Bobby")));
-            assert_eq!((shown["lost_by"].as_str(), shown["won_by"].as_str()), (Some(&*members.word(1)), Some(&*members.word(0))));
+            assert_eq!(
+                (shown["lost_by"].as_str(), shown["won_by"].as_str()),
+                (Some(&*members.word(1)), Some(&*members.word(0)))
+            );
         }
     }
 }
@@ -99,7 +112,10 @@ fn one_unique_value_is_given_to_two_rows_and_returns() {
         let members = started(brands);
         members.sql(0, "INSERT INTO customer VALUES (20, 'First', NULL, 'same@x');");
         std::thread::sleep(std::time::Duration::from_millis(30));
-        members.sql(1, "INSERT INTO customer VALUES (21, 'Second', NULL, 'same@x'); INSERT INTO item VALUES (21, 1, 'hat', 1);");
+        members.sql(
+            1,
+            "INSERT INTO customer VALUES (21, 'Second', NULL, 'same@x'); INSERT INTO item VALUES (21, 1, 'hat', 1);",
+        );
         members.once();
         members.same(&format!("{brands:?}, the first claim is shown"));
         assert_eq!(members.shown(1, "SELECT id FROM customer WHERE email = 'same@x'"), "20");
@@ -129,7 +145,10 @@ fn unique_values_change_hands() {
 fn a_key_is_changed() {
     for brands in PAIRS {
         let members = started(brands);
-        members.sql(0, "UPDATE customer SET id = 33 WHERE id = 3; UPDATE item SET line = 9 WHERE customer = 1 AND line = 1;");
+        members.sql(
+            0,
+            "UPDATE customer SET id = 33 WHERE id = 3; UPDATE item SET line = 9 WHERE customer = 1 AND line = 1;",
+        );
         members.sql(1, "UPDATE customer SET city = 'Riga' WHERE id = 2;");
         members.once();
         members.same(&format!("{brands:?}"));
@@ -144,12 +163,17 @@ fn after_quiet_nothing_moves() {
     for brands in PAIRS {
         let members = started(brands);
         members.sql(0, "UPDATE customer SET city = 'X'; DELETE FROM item WHERE customer = 2;");
-        members.sql(1, "UPDATE customer SET name = 'Y' WHERE id = 2; INSERT INTO customer VALUES (5, 'Z', NULL, 'z@x');");
+        members
+            .sql(1, "UPDATE customer SET name = 'Y' WHERE id = 2; INSERT INTO customer VALUES (5, 'Z', NULL, 'z@x');");
         members.once();
         let before = [members.kept(0), members.kept(1)];
         let told = members.run(&["--once", "--json"]).json();
         for member in told["members"].as_array().unwrap() {
-            assert_eq!((&member["made"], &member["taken"], &member["written"]), (&0.into(), &0.into(), &0.into()), "{brands:?}");
+            assert_eq!(
+                (&member["made"], &member["taken"], &member["written"]),
+                (&0.into(), &0.into(), &0.into()),
+                "{brands:?}"
+            );
         }
         assert_eq!([members.kept(0), members.kept(1)], before, "{brands:?}");
     }

@@ -40,7 +40,8 @@ fn random_histories_converge() {
             }
             // Not all meet each time.
             let left_out = usize::try_from(random.below(4)).unwrap();
-            let words: Vec<String> = (0..3).filter(|place| *place != left_out).map(|place| members.word(place)).collect();
+            let words: Vec<String> =
+                (0..3).filter(|place| *place != left_out).map(|place| members.word(place)).collect();
             let mut arguments = vec!["sync", "--once"];
             arguments.extend(words.iter().map(String::as_str));
             members.folder.syncline(&arguments).well();
@@ -52,6 +53,10 @@ fn random_histories_converge() {
         members.same(&format!("history {history}"));
         let before: Vec<String> = (0..3).map(|place| members.kept(place)).collect();
         members.once();
-        assert_eq!((0..3).map(|place| members.kept(place)).collect::<Vec<_>>(), before, "after quiet nothing is written");
+        assert_eq!(
+            (0..3).map(|place| members.kept(place)).collect::<Vec<_>>(),
+            before,
+            "after quiet nothing is written"
+        );
     }
 }

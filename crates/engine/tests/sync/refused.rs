@@ -25,11 +25,17 @@ fn two(a: &str, b: &str) -> Members {
 #[test]
 fn tables_that_are_not_alike() {
     let base = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, w TEXT);";
-    refuses(&two(base, "CREATE TABLE t (id INTEGER, v TEXT PRIMARY KEY, w TEXT);"), "the key is (id) at one member and (v)");
+    refuses(
+        &two(base, "CREATE TABLE t (id INTEGER, v TEXT PRIMARY KEY, w TEXT);"),
+        "the key is (id) at one member and (v)",
+    );
     refuses(&two(base, ""), "does not have this table");
     refuses(&two("CREATE TABLE t (id INTEGER, v TEXT);", "CREATE TABLE t (id INTEGER, v TEXT);"), "no key");
     refuses(&two(base, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);"), "no column w");
-    refuses(&two(base, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, w TEXT, x TEXT);"), "only this member has column x");
+    refuses(
+        &two(base, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, w TEXT, x TEXT);"),
+        "only this member has column x",
+    );
     refuses(&two(base, "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER, w TEXT);"), "column v is text");
     refuses(&two(base, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE, w TEXT);"), "unique index over (v)");
     let refers = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, w TEXT REFERENCES other(id));";

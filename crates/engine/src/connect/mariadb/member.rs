@@ -70,8 +70,11 @@ impl MariadbMember {
         }
         let by_statement = session.server.variable("binlog_format").eq_ignore_ascii_case("STATEMENT");
         if session.server.is_on("log_bin") && by_statement {
-            return Err(Error::new(ErrorKind::Unsupported, "the server's binary log holds statements, and READ COMMITTED is refused")
-                .hint("set binlog_format to ROW or MIXED at the server"));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the server's binary log holds statements, and READ COMMITTED is refused",
+            )
+            .hint("set binlog_format to ROW or MIXED at the server"));
         }
         // What a member of the same brand holds: the 30th of February. The columns' places refuse everything else.
         session.run("SET SESSION sql_mode = CONCAT(@@sql_mode, ',ALLOW_INVALID_DATES')").await?;
@@ -407,6 +410,7 @@ impl Member for MariadbMember {
 
 /// Whether the database belongs to a sync group, whose members are not followed by jobs.
 pub async fn is_member(session: &mut Session) -> Result<bool> {
-    let sql = "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'syncline_group'";
+    let sql =
+        "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'syncline_group'";
     Ok(!session.rows(sql).await?.is_empty())
 }

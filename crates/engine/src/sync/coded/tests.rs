@@ -32,7 +32,11 @@ fn a_unit_comes_back() {
     let of = Unit {
         origin: Origin(9),
         changes: vec![
-            Change { number: 1, stamp: Stamp::new(5, 1), edits: vec![edit(Deed::Insert, vec![write(0, &values, None)])] },
+            Change {
+                number: 1,
+                stamp: Stamp::new(5, 1),
+                edits: vec![edit(Deed::Insert, vec![write(0, &values, None)])],
+            },
             Change {
                 number: 2,
                 stamp: Stamp::new(5, 2),
