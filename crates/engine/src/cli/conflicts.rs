@@ -7,7 +7,7 @@ use syncline_model::{Error, ErrorKind, Result};
 use super::output::lined_up;
 use super::{Context, Outcome};
 use crate::sync::conflicts::{self, Conflict};
-use crate::sync::form::open_one;
+use crate::sync::known::open_one;
 
 #[derive(Debug, Args)]
 pub struct ConflictsArgs {

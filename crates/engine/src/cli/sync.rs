@@ -10,6 +10,7 @@ use super::{Context, Outcome, TableArgs};
 use crate::config::{GroupSpec, Plan, TableMerge};
 use crate::sync::agreed::Rules;
 use crate::sync::form::{self, Looked, Spec};
+use crate::sync::known;
 use crate::sync::run::{Account, Running};
 
 #[derive(Debug, Args)]
@@ -196,7 +197,7 @@ fn document(account: &Account) -> Value {
 async fn leave(context: &Context, plan: Option<&Plan>, words: &[String]) -> Result<Outcome> {
     for word in words {
         let endpoint = context.endpoint(plan, word)?;
-        form::leave(&endpoint).await?;
+        known::leave(&endpoint).await?;
         context.out.line(format!("{} has left its group; its rows are as they were", endpoint.name));
     }
     context.out.document(&json!({ "left": words.len() }));

@@ -7,7 +7,7 @@ use syncline_model::{Cell, CellBuf, Error, ErrorKind, Result};
 use super::agreed::Agreed;
 use super::coded;
 use super::control::{self, CONFLICT, TABLES};
-use super::form::Opened;
+use super::known::Opened;
 use super::member::{Row, Writes};
 use super::node::{key_text, origin};
 

@@ -309,7 +309,6 @@ fn the_text_form_of_every_kind() {
     ");
 }
 
-/// Stored in clocks and compare state: these bytes never change.
 proptest! {
     #[test]
     fn the_canonical_bytes_are_read_back(cells in prop::collection::vec(cell(), 0..5), cut in any::<prop::sample::Index>()) {
@@ -329,6 +328,7 @@ proptest! {
     }
 }
 
+/// Stored in clocks and compare state: these bytes never change.
 #[test]
 fn the_canonical_bytes_are_pinned() {
     let hex = |cell: Cell<'_>| {
