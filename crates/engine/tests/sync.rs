@@ -5,6 +5,7 @@ mod first;
 mod groups;
 mod killed;
 mod pairs;
+mod racing;
 mod random;
 mod refused;
 

@@ -145,6 +145,9 @@ fn help() {
     Commands:
       demo       Two SQLite databases kept in step: the whole story, nothing to install
       copy       Copy tables from one database to others, once
+      sync       Keep databases in step that are written on all sides
+      conflicts  What was lost where two members of a sync group changed the same: look at it, decide
+                 otherwise
       compare    Prove that two databases hold the same rows; exit code 3 if they do not
       run        Run jobs of the configuration file until they are done, or follow their sources
       install    Install at the sources what jobs with `capture: trigger` need

@@ -6,7 +6,7 @@ use super::Members;
 use crate::support::random::{Random, seed};
 
 /// One transaction of a user. Some are refused by the database, as they may be.
-fn transaction(random: &mut Random) -> String {
+pub fn transaction(random: &mut Random) -> String {
     let mut statements = Vec::new();
     for _ in 0..=random.below(3) {
         let (id, line, value) = (1 + random.below(6), 1 + random.below(3), random.below(4));
