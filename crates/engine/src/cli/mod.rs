@@ -26,7 +26,6 @@ use clap::{Args, Parser, Subcommand};
 use syncline_model::mapping::Rule;
 use syncline_model::pattern::{Pattern, Selection};
 use syncline_model::{Error, ErrorKind, Result};
-use tokio::sync::watch;
 
 use crate::config::{self, DEFAULT_FILE, Plan};
 use crate::job::Endpoint;
@@ -159,8 +158,6 @@ impl Outcome {
 struct Context {
     out: Output,
     config: Option<PathBuf>,
-    /// Becomes true when a job that follows shall end, besides the signals that end it: the demo's way.
-    stop: Option<watch::Receiver<bool>>,
     /// The jobs that run, for whoever watches by `--metrics`.
     watched: Watched,
 }
@@ -182,23 +179,7 @@ impl Context {
 
     /// Ends when somebody asks for the end of what runs.
     fn stopped(&self) -> impl Future<Output = ()> + use<> {
-        let signal = copy::stop_signal();
-        let stop = self.stop.clone();
-        async move {
-            let asked = async {
-                if let Some(mut stop) = stop
-                    && stop.wait_for(|stop| *stop).await.is_ok()
-                {
-                    return;
-                }
-                // Nobody but a signal can ask.
-                std::future::pending().await
-            };
-            tokio::select! {
-                () = signal => {}
-                () = asked => {}
-            }
-        }
+        copy::stop_signal()
     }
 
     /// The database that a word on the command line means.
@@ -216,8 +197,7 @@ impl Context {
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|e| usage(&e));
     start_tracing(cli.verbose);
-    let context =
-        Context { out: Output::new(cli.json, cli.quiet), config: cli.config, stop: None, watched: Watched::default() };
+    let context = Context { out: Output::new(cli.json, cli.quiet), config: cli.config, watched: Watched::default() };
     let runtime = match start_runtime() {
         Ok(runtime) => runtime,
         Err(e) => {

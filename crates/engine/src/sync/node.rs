@@ -33,6 +33,9 @@ pub const SKEW_MS_MAX: u64 = 5 * 60 * 1000;
 /// How often a transaction begins again because somebody got in between.
 const TRIES: u32 = 40;
 
+/// How many of these tries a lock counts that was not given in time.
+const WAITED: u32 = 8;
+
 /// A member that is open.
 pub struct Node {
     /// As the user calls it.
@@ -119,10 +122,14 @@ impl Node {
 
     /// Folds what its users did, if they did anything.
     pub async fn fold(&mut self) -> Result<Done> {
-        if !self.member.is_captured().await? {
+        // Another process may have been here.
+        let name = self.name.clone();
+        let at = |e: Error| e.at("member", &*name);
+        self.refresh(false).await.map_err(at)?;
+        if !self.member.is_captured().await.map_err(at)? {
             return Ok(Done::default());
         }
-        let mut gate = self.gate().await?;
+        let mut gate = self.gate().await.map_err(at)?;
         self.transact(&mut gate, &[], &[]).await
     }
 
@@ -159,7 +166,9 @@ impl Node {
                         .at("member", &*self.name));
                 }
                 // Somebody was faster, or waited for us while we waited for them.
-                Err(e) if matches!(e.kind(), ErrorKind::Constraint | ErrorKind::Busy) && tries < TRIES => {
+                Err(e) if may_pass(&e) && tries < TRIES => {
+                    // A lock that is not given has been waited for already.
+                    tries += if e.kind() == ErrorKind::Busy { WAITED } else { 0 };
                     tracing::debug!(error = %e, tries, "an import begins again");
                     tokio::time::sleep(Duration::from_millis(5 * u64::from(tries))).await;
                 }
@@ -406,6 +415,10 @@ pub fn key_text(key: &[CellBuf]) -> String {
         cell.as_cell().format(&mut text);
     }
     text
+}
+
+fn may_pass(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Constraint | ErrorKind::Busy)
 }
 
 fn gone(name: &str) -> Error {

@@ -49,7 +49,9 @@ fn a_late_commit_arrives() {
         members.everywhere("INSERT INTO customer VALUES (1, 'Ann', NULL, NULL), (2, 'Bob', NULL, NULL);");
         let words = members.words();
         let running = members.folder.started(&["sync", &words[0], &words[1]]);
-        until("the group", || members.sql(1, "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'syncline_group';") == "1");
+        until("the group", || {
+            members.sql(1, "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'syncline_group';") == "1"
+        });
         std::thread::scope(|scope| {
             let members = &members;
             let sleep = if brand == Brand::Postgres { "SELECT pg_sleep(2);" } else { "DO SLEEP(2);" };
