@@ -16,6 +16,9 @@ use count::Count;
 /// The short form of the soak: the program that the tests have just built, for as long as everybody can wait.
 const SOAK: [&str; 7] = ["--minutes", "2", "--kills", "40", "--transactions", "20000", "--debug"];
 
+/// How many tests run at a time. Half of their time they wait: for servers, and for processes to die.
+const THREADS: &str = "RUST_TEST_THREADS";
+
 /// What one step came to.
 struct Outcome {
     name: String,
@@ -70,6 +73,10 @@ fn step(name: &str, again: &str, act: impl FnOnce() -> Result<()>) -> Outcome {
 fn cargo_test(count: &mut Count) -> Result<()> {
     // All binaries, also after one that failed: the count would otherwise be of no use.
     let mut command = process::cargo(&["test", "--workspace", "--no-fail-fast"]);
+    if std::env::var_os(THREADS).is_none() {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        command.env(THREADS, (cores * 2).to_string());
+    }
     let mut child = command.stdout(Stdio::piped()).spawn().map_err(|err| format!("cannot start cargo: {err}"))?;
     if let Some(output) = child.stdout.take() {
         let mut shown = std::io::stdout();

@@ -102,18 +102,23 @@ pub async fn copy(context: &Context, args: CopyArgs) -> Result<Outcome> {
     if args.dry_run {
         return super::plan::show(context, &[(job, prepared)]);
     }
-    let report = carry(context, &job, prepared).await?;
+    let report = carry(context, &job, prepared, context.stopped()).await?;
     context.out.document(&document(&report));
     Ok(conclude(context, &job, &report))
 }
 
 /// Runs a prepared job, showing its progress.
-pub async fn carry(context: &Context, job: &Job, prepared: Prepared) -> Result<JobReport> {
+pub async fn carry(
+    context: &Context,
+    job: &Job,
+    prepared: Prepared,
+    stop: impl Future<Output = ()>,
+) -> Result<JobReport> {
     prepared.refuse_misfits()?;
     let progress = Progress::new(&prepared);
     context.watched.add(&job.name, &progress);
     let shown = progress::show(context.out, &progress);
-    let report = run_lanes(job, prepared, &progress, context.stopped()).await;
+    let report = run_lanes(job, prepared, &progress, stop).await;
     drop(shown);
     Ok(report)
 }

@@ -11,7 +11,7 @@ use super::{Context, Outcome, run};
 use crate::config::{Capture, JobSpec, Plan};
 use crate::connector::{InstallPlan, LaneId, ParkedQuery, WriteSpec};
 use crate::job::prepare::owner;
-use crate::job::{Job, Prepared, prepare};
+use crate::job::{Job, Prepared, prepare, prepare_reachable};
 
 #[derive(Debug, Args)]
 pub struct InstallArgs {
@@ -99,7 +99,7 @@ pub async fn in_place(context: &Context, job: &Job, prepared: Prepared, allowed:
     // Nothing is installed for a job that cannot run.
     prepared.refuse_misfits()?;
     tell(context, job, &installed(job, &prepared).await?, false);
-    prepare(job).await
+    prepare_reachable(job).await
 }
 
 /// Asks at the terminal.

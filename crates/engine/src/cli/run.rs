@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use serde_json::{Value, json};
+use syncline_model::error::Retry;
 use syncline_model::mapping::ValueRules;
 use syncline_model::pattern::Selection;
 use syncline_model::{Error, ErrorKind, Result};
@@ -12,7 +13,8 @@ use super::output::{counted, error_fields};
 use super::{Context, Outcome, copy, install};
 use crate::config::{self, Capture, JobSpec, OnError, Plan, SchemaChange};
 use crate::connector::Budget;
-use crate::job::{Job, JobReport, Until, prepare};
+use crate::job::lane::{BACKOFF_FIRST, BACKOFF_MAX};
+use crate::job::{Job, JobReport, Prepared, Until, prepare_reachable};
 use crate::telemetry;
 
 #[derive(Debug, Args)]
@@ -99,10 +101,42 @@ async fn carried(context: &Context, plan: &Plan, spec: &JobSpec, args: &RunArgs)
         }
         job.follow = Some(if args.follow { Until::Stopped } else { Until::CaughtUp });
     }
-    let prepared = prepare(&job).await?;
-    let prepared = install::in_place(context, &job, prepared, spec.installs).await?;
-    let report = copy::carry(context, &job, prepared).await?;
+    // One ear for all of it: whoever asks for the end between two would not be heard.
+    let mut stop = std::pin::pin!(context.stopped());
+    let report = match prepared(context, &job, &mut stop).await? {
+        Some(prepared) => copy::carry(context, &job, prepared, stop).await?,
+        None => JobReport { notices: Vec::new(), lanes: Vec::new(), stopped: true },
+    };
     Ok((job, report))
+}
+
+/// Looks at both ends, and sees to it that the source captures. A job that goes on until somebody stops it waits for what is
+/// away, as its lanes do later (F68): it may be started before its databases are. None if it was asked to end before it began.
+async fn prepared(
+    context: &Context,
+    job: &Job,
+    mut stop: impl Future<Output = ()> + Unpin,
+) -> Result<Option<Prepared>> {
+    let follows = job.follow == Some(Until::Stopped);
+    let mut wait = BACKOFF_FIRST;
+    loop {
+        let tried = async { install::in_place(context, job, prepare_reachable(job).await?, job.installs).await };
+        let error = tokio::select! {
+            tried = tried => match tried {
+                Err(e) if e.retry() != Retry::Never && follows => e,
+                done => return done.map(Some),
+            },
+            () = &mut stop => return match follows {
+                true => Ok(None),
+                false => Err(Error::new(ErrorKind::Interrupted, "stopped on request")),
+            },
+        };
+        tracing::warn!(job = &*job.name, error = %error, wait_ms = wait.as_millis(), "the job waits to begin");
+        tokio::select! {
+            () = tokio::time::sleep(wait) => wait = (wait * 2).min(BACKOFF_MAX),
+            () = &mut stop => return Err(error),
+        }
+    }
 }
 
 /// The jobs that were named, or all.

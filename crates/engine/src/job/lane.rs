@@ -18,7 +18,7 @@ use super::side::{Begins, Side};
 use super::step::{Step, reached};
 use super::steps::Steps;
 use super::widen::widen;
-use super::{Job, Prepared, Until};
+use super::{Job, Prepared, Until, away};
 use crate::capture::control::Trouble;
 use crate::capture::follow::Place;
 use crate::capture::{parked, snapshot};
@@ -28,10 +28,10 @@ use crate::connector::{Apart, FinishReport, ReadSpec, Sink};
 const REOPENINGS_MAX: u32 = 6;
 
 /// First wait before opening again; doubled each time.
-const BACKOFF_FIRST: Duration = Duration::from_millis(200);
+pub const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 
 /// Longest wait before a lane that follows opens again: its sink may be away for hours (F68).
-const BACKOFF_MAX: Duration = Duration::from_secs(30);
+pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// How long a lane waits that `resync` has taken over.
 const RESYNC_WAIT: Duration = Duration::from_secs(1);
@@ -58,11 +58,18 @@ pub async fn run_lanes(
     let mut notices = Vec::new();
     let mut running = JoinSet::new();
     let (stopping, stopped) = watch::channel(false);
-    for (i, (lane, shown)) in prepared.lanes.into_iter().zip(shown.iter().cloned()).enumerate() {
+    let sink = |lane: &PreparedLane| (lane.to.name.clone(), lane.plan.identity.clone());
+    let there: Vec<_> = prepared.lanes.iter().map(sink).collect();
+    let mut places = shown.iter().cloned().enumerate();
+    for (lane, (i, shown)) in prepared.lanes.into_iter().zip(places.by_ref()) {
         notices.push(lane.plan.notices.clone());
-        let shared = shared.clone();
-        let stopped = stopped.clone();
+        let (shared, stopped) = (shared.clone(), stopped.clone());
         running.spawn(async move { (i, run_lane(&shared, lane, &shown, stopped).await) });
+    }
+    for (away, (i, shown)) in prepared.away.into_iter().zip(places) {
+        notices.push(Vec::new());
+        let (job, there, stopped) = (job.clone(), there.clone(), stopped.clone());
+        running.spawn(async move { (i, away::run(job, away, there, &shown, stopped).await) });
     }
     tokio::pin!(stop);
     let mut asked = false;
@@ -103,7 +110,7 @@ pub async fn run_lanes(
 /// What all lanes of a job have in common.
 pub(super) type Shared = (Job, Steps);
 
-async fn run_lane(
+pub(super) async fn run_lane(
     shared: &Arc<Shared>,
     mut lane: PreparedLane,
     progress: &LaneProgress,

@@ -3,6 +3,7 @@
 //! - [`prepare`] looks at both ends, maps tables, and refuses before any row moves.
 //! - [`run`] is the loop, and the only place that knows the order of effects.
 //! - [`lane`] opens both ends and opens them again after errors that may pass.
+//! - [`away`] begins a lane when its sink can be reached.
 //! - [`widen`] gives a sink the columns that it lacks.
 //! - [`anew`] looks at both ends again when columns at the source have changed.
 //! - [`side`] loads tables beside a lane that follows the others.
@@ -10,6 +11,7 @@
 //! - [`report`] is what the terminal, `--json` and logs read.
 
 mod anew;
+pub mod away;
 pub mod lane;
 pub mod park;
 pub mod prepare;
@@ -29,7 +31,7 @@ use crate::connector::{Budget, Connector};
 
 pub use crate::config::WriteMode;
 pub use lane::run_lanes;
-pub use prepare::{Prepared, prepare};
+pub use prepare::{Prepared, prepare, prepare_reachable};
 pub use report::{JobReport, Progress};
 
 /// One end of a job.

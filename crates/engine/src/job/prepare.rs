@@ -4,10 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use syncline_model::error::Retry;
 use syncline_model::mapping::{self, Mapping, Rule};
 use syncline_model::pattern::{Pattern, unmatched, winner};
 use syncline_model::{Error, ErrorKind, Result, TableName, TableSchema};
 
+use super::away::Away;
 use super::{Endpoint, Job, Until};
 use crate::capture::{parked, snapshot};
 use crate::connector::{
@@ -21,6 +23,8 @@ pub struct Prepared {
     pub mappings: Vec<Arc<Mapping>>,
     /// What to write where.
     pub lanes: Vec<PreparedLane>,
+    /// The sinks that could not be reached; none unless that was allowed.
+    pub away: Vec<Away>,
     /// Rows per sink table, roughly, where the source knows.
     pub rows_estimates: HashMap<TableName, u64>,
     /// What is worth knowing and stops nothing.
@@ -49,6 +53,18 @@ pub struct PreparedLane {
 /// key, [`ErrorKind::Config`] if two tables go to one. Misfits between source and sink are not errors here: they are in
 /// the plans, so that `plan` can show them all; see [`Prepared::refuse_misfits`].
 pub async fn prepare(job: &Job) -> Result<Prepared> {
+    let mut prepared = prepare_reachable(job).await?;
+    match prepared.away.pop() {
+        Some(away) => Err(away.error),
+        None => Ok(prepared),
+    }
+}
+
+/// The same for a job that need not wait for a sink that is away, as long as another one is there (F68).
+///
+/// # Errors
+/// Those of [`prepare`]; that a sink cannot be reached only if none can.
+pub async fn prepare_reachable(job: &Job) -> Result<Prepared> {
     let capabilities = job.from.connector.capabilities();
     if !capabilities.snapshot {
         return Err(
@@ -76,23 +92,38 @@ pub async fn prepare(job: &Job) -> Result<Prepared> {
         side: None,
         ends: until == Until::CaughtUp,
     });
-    let mut lanes: Vec<PreparedLane> = Vec::new();
+    let (mut lanes, mut away): (Vec<PreparedLane>, Vec<Away>) = (Vec::new(), Vec::new());
     for to in &job.to {
-        let lane = prepare_lane(job, to, &lane_id, &description.identity, &mappings).await?;
+        let lane = match prepare_lane(job, to, &lane_id, &description.identity, &mappings).await {
+            Err(error) if error.retry() != Retry::Never => {
+                away.push(Away { to: to.clone(), error });
+                continue;
+            }
+            lane => lane?,
+        };
         // One slow sink must not lose what a quick one has confirmed (F23).
         let own = lane_id.towards(&to.name);
         let side = to.connector.capabilities().side_by_side.then(|| own.side());
         let follow = follow.as_ref().map(|follow| Follow { lane: own, side, ..follow.clone() });
         let lane = PreparedLane { read: ReadSpec { follow, ..lane.read }, ..lane };
         if let Some(other) = lanes.iter().find(|other| other.plan.identity == lane.plan.identity) {
-            return Err(Error::new(ErrorKind::Config, "two sinks are the same database")
-                .at("sink", &*other.to.name)
-                .at("sink", &*to.name)
-                .hint("name each sink once"));
+            return Err(same_database(&other.to.name, &to.name));
         }
         lanes.push(lane);
     }
-    Ok(Prepared { mappings, lanes, rows_estimates, notices, install })
+    match away.pop() {
+        Some(away) if lanes.is_empty() => return Err(away.error),
+        last => away.extend(last),
+    }
+    Ok(Prepared { mappings, lanes, away, rows_estimates, notices, install })
+}
+
+/// Two lanes would take turns in fencing each other.
+pub(super) fn same_database(one: &str, other: &str) -> Error {
+    Error::new(ErrorKind::Config, "two sinks are the same database")
+        .at("sink", one)
+        .at("sink", other)
+        .hint("name each sink once")
 }
 
 /// The tables as they are read and written, parents first, with the rule that each follows.

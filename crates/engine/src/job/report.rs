@@ -26,10 +26,11 @@ impl Progress {
             let state = LaneState { tables: waiting(prepared), ..LaneState::default() };
             LaneProgress { name: name.into(), state: Arc::new(Mutex::new(state)) }
         };
-        Self { lanes: prepared.lanes.iter().map(|l| lane(&l.to.name)).collect() }
+        let away = prepared.away.iter().map(|away| &away.to);
+        Self { lanes: prepared.lanes.iter().map(|l| &l.to).chain(away).map(|to| lane(&to.name)).collect() }
     }
 
-    /// One per sink.
+    /// One per sink; those that were away when the job began come last.
     #[must_use]
     pub fn lanes(&self) -> Vec<LaneProgress> {
         self.lanes.clone()

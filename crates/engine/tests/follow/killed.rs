@@ -30,3 +30,19 @@ fn killed_at_every_step() {
         same(&folder, &["t", "log"]);
     }
 }
+
+/// Whenever it is asked to end, it ends: before it listens, while it looks at both ends, between that and its first lane.
+#[test]
+fn asked_to_end_while_it_begins() {
+    let folder = followed("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
+    let mut listened = 0;
+    for ms in (0..120).step_by(3) {
+        let running = folder.started(&["run", "--follow", "--quiet"]);
+        std::thread::sleep(std::time::Duration::from_millis(ms));
+        running.signal("TERM");
+        let ended = running.ends_within(std::time::Duration::from_secs(60));
+        listened += u32::from(ended.code == Some(0));
+        assert!(ended.code == Some(0) || ended.signal == Some(15), "after {ms} ms: {ended:?}");
+    }
+    assert!(listened > 0);
+}

@@ -7,8 +7,13 @@ use std::fs::File;
 use std::process::{Child, Stdio};
 
 use super::cases::{Case, Ends, cases};
-use super::{FILE, MARIADB, Of, Pair};
+use super::{FILE, MARIADB, Of, POSTGRES, Pair};
 use crate::support::binary::until;
+
+#[test]
+fn whatever_is_altered_in_postgres_is_followed_or_said() {
+    every_case(POSTGRES);
+}
 
 #[test]
 fn whatever_is_altered_in_mariadb_is_followed_or_said() {

@@ -3,7 +3,7 @@
 use syncline_rig::proxy::Proxy;
 
 use super::{configured, lane_to, until};
-use crate::support::binary::Folder;
+use crate::support::binary::{self, Folder};
 use crate::support::servers::Database;
 
 /// A new PostgreSQL database behind a network that can be broken.
@@ -116,4 +116,58 @@ fn a_lane_in_trouble_says_it_once_and_is_found_in_it() {
     folder.syncline(&["run", "--quiet"]).well();
     let ran = folder.syncline(&["status"]).well();
     assert!(ran.out.ends_with("nothing is wrong\n"), "{}", ran.out);
+}
+
+/// A process that is started while a sink is away begins with the others, and with that one when it is back (F68).
+#[test]
+fn a_job_begins_although_a_sink_is_away() {
+    let (folder, place) = (Folder::new(), Database::postgres());
+    let (proxy, url) = behind(&place);
+    folder.sql(
+        "a.db",
+        "PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a')",
+    );
+    configured(&folder, &[("far", &url), ("b", "sqlite:b.db")], "sqlite:a.db", "");
+    proxy.refuse();
+    let held = |folder: &Folder| folder.sql("b.db", ".timeout 20000\nSELECT group_concat(v) FROM t");
+    let ran = folder.syncline(&["run"]).exits(4);
+    assert!(ran.err.contains("error: ") && ran.err.contains("far"), "{ran:?}");
+    assert_eq!(held(&folder), "a");
+
+    let running = folder.started(&["run", "--follow", "--quiet"]);
+    folder.sql("a.db", ".timeout 20000\nINSERT INTO t VALUES (2, 'b')");
+    binary::until("the other sink is current", || held(&folder) == "a,b");
+    proxy.heal();
+    binary::until_answer("t", || place.sql("SELECT to_regclass('t');"));
+    binary::until_answer("a,b", || place.sql("SELECT string_agg(v, ',' ORDER BY id) FROM t;"));
+    folder.sql("a.db", ".timeout 20000\nINSERT INTO t VALUES (3, 'c')");
+    binary::until_answer("a,b,c", || place.sql("SELECT string_agg(v, ',' ORDER BY id) FROM t;"));
+    running.signal("TERM");
+    running.ends().exits(0);
+}
+
+/// Nobody is there but the source: what is to end says so and ends, what follows says so and waits.
+#[test]
+fn a_job_without_any_sink_waits_for_one() {
+    let (folder, place) = (Folder::new(), Database::postgres());
+    let (proxy, url) = behind(&place);
+    folder.sql("a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY)");
+    configured(&folder, &[("far", &url)], "sqlite:a.db", "");
+    proxy.refuse();
+    let ran = folder.syncline(&["run"]).exits(1);
+    assert!(ran.err.contains("far"), "{ran:?}");
+    let running = folder.started_saying(&["run", "--follow"], "said");
+    binary::until("it waits", || {
+        let said = std::fs::read_to_string(folder.path("said")).unwrap();
+        said.lines().any(|line| line.contains("the job waits to begin") && line.contains("far"))
+    });
+    running.signal("TERM");
+    running.ends().exits(1);
+    assert_eq!(folder.sql("a.db", "SELECT count(*) FROM sqlite_master WHERE name LIKE 'syncline%'"), "0");
+
+    let running = folder.started(&["run", "--follow", "--quiet"]);
+    proxy.heal();
+    binary::until_answer("t", || place.sql("SELECT to_regclass('t');"));
+    running.signal("TERM");
+    running.ends().exits(0);
 }

@@ -109,6 +109,12 @@ impl Folder {
         Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
+    /// The same; what it says goes to a file of the folder, to be read meanwhile.
+    pub fn started_saying(&self, arguments: &[&str], file: &str) -> Running {
+        let said = fs::File::create(self.path(file)).unwrap();
+        Running(self.command(arguments).stdout(Stdio::piped()).stderr(said).spawn().unwrap())
+    }
+
     /// Runs the program to its end.
     pub fn syncline(&self, arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments);
@@ -282,7 +288,7 @@ impl Running {
     #[track_caller]
     pub fn ends_within(mut self, limit: Duration) -> Ran {
         // Read by threads: nobody may wait for a full pipe.
-        let (out, err) = (read_all(self.0.stdout.take().unwrap()), read_all(self.0.stderr.take().unwrap()));
+        let (out, err) = (read_all(self.0.stdout.take().unwrap()), self.0.stderr.take().map(read_all));
         let began = Instant::now();
         let status = loop {
             if let Some(status) = self.0.try_wait().unwrap() {
@@ -291,7 +297,11 @@ impl Running {
             assert!(began.elapsed() < limit, "still running after {limit:?}");
             std::thread::sleep(Duration::from_millis(5));
         };
-        Ran::of(Output { status, stdout: out.join().unwrap(), stderr: err.join().unwrap() })
+        Ran::of(Output {
+            status,
+            stdout: out.join().unwrap(),
+            stderr: err.map_or_else(Vec::new, |err| err.join().unwrap()),
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use crate::connector::{Backlog, CaptureTable, InstallPlan, LaneId};
 use ddl::Home;
 pub use install::{install, plan, removal, remove};
 use verify::State;
-pub use verify::mark;
+pub use verify::{Marks, OF_ALL, marks, order};
 
 /// A column of a captured table, as it was when capture was installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -247,7 +247,7 @@ pub async fn verified(session: &Session, home: &Home, tables: &[CaptureTable]) -
         e.at("table", table.schema.name.to_string())
             .hint("`syncline install` brings it into place; a table that is captured anew is loaded again")
     };
-    let order = verify::order(session, home).await?;
+    let order = order(session, home).await?;
     let missing = |table: &CaptureTable, what: String| located(table, Error::new(ErrorKind::Schema, what));
     let mut found = Vec::with_capacity(tables.len());
     for wanted in tables {

@@ -6,32 +6,26 @@
 //! up to it is shipped, and waits for the disk whatever the application's commits do; so all that it sees is durable
 //! (F114).
 
+mod prune;
 pub mod rows;
 pub mod seen;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use syncline_model::{Error, ErrorKind, Result};
 use tokio_postgres::SimpleQueryMessage;
-use tokio_postgres::error::SqlState;
 
 use super::capture::ddl::{Home, ORDER};
-use super::capture::{self, mark};
+use super::capture::{self, Marks};
 use super::session::{Session, failed};
 use super::{Postgres, literal, source};
 use crate::capture::follow::{Captured, Piece, Tick};
 use crate::connector::{Follow, LaneId, ReadSpec, Source};
+use prune::{PIECES_MAX, PRUNE_EVERY};
 use rows::{Followed, Ranges, Reading};
 use seen::Seen;
-
-/// Most entries of a change table that one statement prunes.
-const PRUNED_MAX: u64 = 20_000;
-
-/// How often a busy lane prunes, and how many pieces at a time.
-const PRUNE_EVERY: Duration = Duration::from_secs(1);
-const PRUNE_PIECES_MAX: u32 = 8;
 
 /// How often a writer is looked for: soon after one, and when nothing has moved for a while.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(25));
@@ -39,11 +33,12 @@ const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::fr
 /// How often it is asked at most while transactions end that have most likely written to other tables.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// How often it is looked whether the tables are as they were while nothing is written to them.
-const VERIFY_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked whether all tables are as they were, at most and at least; those that were written to are looked
+/// at with each range.
+const VERIFY_EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
-/// How many change tables one query is asked about.
-const ASKED_MAX: usize = 200;
+/// And never so often that it takes more than this part of the time: there may be thousands of them.
+const VERIFY_SHARE: u32 = 100;
 
 /// Serialises those who make ticks.
 const TICK_LOCK: i64 = 0x5359_4e43_0002;
@@ -61,8 +56,9 @@ pub struct Changes {
     logs: Vec<u64>,
     oids: Vec<u32>,
     /// What the catalogue said of the tables when capture was last verified.
-    mark: Option<String>,
-    verified: Instant,
+    marks: Marks,
+    /// When they are looked at again.
+    verify_at: Instant,
     /// What is known to be in ticks, or to be none of this lane's.
     looked: Option<Look>,
     /// When it was last asked whether there is anything new.
@@ -125,8 +121,8 @@ impl Changes {
             tables,
             oids,
             // Asked at the first tick, and then compared with what stands here: verified again.
-            mark: None,
-            verified: Instant::now(),
+            marks: Marks::new(),
+            verify_at: Instant::now(),
             looked: None,
             asked: Instant::now(),
             kept: Kept::default(),
@@ -137,20 +133,39 @@ impl Changes {
         })
     }
 
-    /// The tables are captured as they were; asked whenever anybody has changed one of them.
+    /// All tables are captured as they were, or an error says which is not.
     async fn verify(&mut self) -> Result<()> {
-        let mark = mark(&self.session, &self.home, &self.oids).await?;
-        if mark != self.mark || mark.is_none() {
+        let began = Instant::now();
+        let marks = capture::marks(&self.session, &self.home, &self.oids).await?;
+        if self.marks.is_empty() || marks != self.marks || self.is_out_of_order().await? {
             let wanted: Vec<_> = self.tables.iter().map(|t| t.wanted.clone()).collect();
             let found = capture::verified(&self.session, &self.home, &wanted).await?;
             if found.iter().map(|v| v.record.log).ne(self.logs.iter().copied()) {
                 return Err(Error::new(ErrorKind::Schema, "capture was installed anew meanwhile")
                     .hint("run the same command again; the table is loaded again"));
             }
-            self.mark = mark;
+            self.marks = marks;
         }
-        self.verified = Instant::now();
+        let (at_most, at_least) = VERIFY_EVERY;
+        self.verify_at = Instant::now() + (began.elapsed() * VERIFY_SHARE).clamp(at_most, at_least);
         Ok(())
+    }
+
+    /// The same of some tables, when changes of them are about to be carried: it is asked after those were made, so none
+    /// is taken for a change of a table that was another by then (F36, I10). Costs by these tables alone.
+    async fn unaltered(&mut self, tables: &[usize]) -> Result<()> {
+        let oids: Vec<u32> = tables.iter().filter_map(|i| self.oids.get(*i).copied()).collect();
+        let marks = capture::marks(&self.session, &self.home, &oids).await?;
+        let is_same = |oid: &u32| marks.get(oid) == self.marks.get(oid);
+        if !oids.iter().chain([&capture::OF_ALL]).all(is_same) || self.is_out_of_order().await? {
+            self.verify().await?;
+        }
+        Ok(())
+    }
+
+    /// Numbers in another order say nothing of it themselves.
+    async fn is_out_of_order(&self) -> Result<bool> {
+        Ok(capture::order(&self.session, &self.home).await?.is_some())
     }
 
     async fn look(&self) -> Result<Look> {
@@ -170,29 +185,30 @@ impl Changes {
     /// Whether a change of this lane's tables was committed between.
     async fn any_between(&self, first: &Seen, second: &Seen) -> Result<bool> {
         let Some(condition) = first.until(second) else { return Ok(false) };
-        let conditions: Vec<_> = (0..self.logs.len()).map(|i| (i, condition.clone())).collect();
-        Ok(!self.not_empty(conditions).await?.is_empty())
+        let touched = self.touched(&condition).await?;
+        Ok(self.logs.iter().any(|log| touched.contains(log)))
     }
 
-    /// Those of these tables that have entries which meet the condition.
-    async fn not_empty(&self, conditions: Ranges) -> Result<Ranges> {
-        let mut found = Vec::new();
-        for asked in conditions.chunks(ASKED_MAX) {
-            let each: Vec<_> = asked
-                .iter()
-                .filter_map(|(i, condition)| {
-                    let log = self.home.log(*self.logs.get(*i)?);
-                    Some(format!("EXISTS (SELECT FROM {log} WHERE {condition})"))
-                })
-                .collect();
-            let sql = format!("SELECT ARRAY[{}]", each.join(", "));
-            let answers = self.session.client.simple_query(&sql).await;
-            let answers = answers.map_err(|e| failed(e, "cannot look for changes"))?;
-            let row = answers.iter().find_map(|a| if let SimpleQueryMessage::Row(row) = a { row.get(0) } else { None });
-            let row = row.unwrap_or_default().trim_matches(['{', '}']).split(',').map(|b| b == "t");
-            found.extend(asked.iter().zip(row).filter(|(_, any)| *any).map(|(range, _)| range.clone()));
+    /// The change tables that transactions which meet the condition have written to: what this costs depends on them, not on
+    /// how many tables are captured.
+    async fn touched(&self, condition: &str) -> Result<HashSet<u64>> {
+        let sql = format!("SELECT DISTINCT log FROM {} WHERE {condition}", self.home.of("syncline_touched"));
+        let rows = self.session.client.query(&sql, &[]).await.map_err(|e| failed(e, "cannot look for changes"))?;
+        Ok(rows.iter().filter_map(|row| u64::try_from(row.get::<_, i64>(0)).ok()).collect())
+    }
+
+    /// Those of these ranges that have entries.
+    async fn written_to(&self, mut ranges: Ranges) -> Result<Ranges> {
+        // Most often one condition holds for all tables.
+        let mut touched: HashMap<String, HashSet<u64>> = HashMap::new();
+        for condition in ranges.iter().map(|(_, condition)| condition).collect::<HashSet<_>>() {
+            touched.insert(condition.clone(), self.touched(condition).await?);
         }
-        Ok(found)
+        ranges.retain(|(i, condition)| {
+            let log = self.logs.get(*i).zip(touched.get(condition));
+            log.is_some_and(|(log, touched)| touched.contains(log))
+        });
+        Ok(ranges)
     }
 
     async fn newest_tick(&self) -> Result<Option<(Tick, Seen)>> {
@@ -206,7 +222,9 @@ impl Changes {
 
     async fn tick_now(&mut self) -> Result<Tick> {
         let look = self.look().await?;
-        self.verify().await?;
+        if self.marks.is_empty() || self.verify_at <= Instant::now() {
+            self.verify().await?;
+        }
         let newest = self.newest_tick().await?;
         // Another lane may have made one since.
         if let Some((_, seen)) = newest.as_ref().filter(|(_, seen)| seen.reaches_beyond(&look.seen))
@@ -226,7 +244,7 @@ impl Changes {
         let (tick, seen) = self.end_tick(made).await?;
         self.looked = Some(Look { order: look.order, seen });
         if self.pruned.elapsed() > PRUNE_EVERY {
-            self.prune(PRUNE_PIECES_MAX).await?;
+            self.prune(PIECES_MAX).await?;
         }
         Ok(tick)
     }
@@ -280,44 +298,6 @@ impl Changes {
         );
         self.more_to_prune = true;
         self.session.client.batch_execute(&sql).await.map_err(|e| failed(e, "cannot write down how far the lane got"))
-    }
-
-    /// Removes what every lane has, in pieces, each a transaction of its own; nobody who writes waits for it.
-    async fn prune(&mut self, mut pieces: u32) -> Result<()> {
-        let cannot = |e| failed(e, "cannot remove what every lane has");
-        let (ticks, lanes) = (self.home.of("syncline_tick"), self.home.of("syncline_lane"));
-        self.pruned = Instant::now();
-        self.more_to_prune = false;
-        // A lane's own tick must stay, to be known again.
-        let sql = format!("DELETE FROM {ticks} WHERE tick < (SELECT min(tick) FROM {lanes})");
-        self.session.client.batch_execute(&sql).await.map_err(cannot)?;
-        let sql = format!("SELECT snapshot::text FROM {ticks} WHERE tick = (SELECT min(tick) FROM {lanes})");
-        let Some(row) = self.session.client.query_opt(&sql, &[]).await.map_err(cannot)? else { return Ok(()) };
-        let condition = Seen::parse(row.get(0))?.all();
-        let records = capture::records(&self.session, &self.home).await?;
-        for log in records.iter().map(|r| self.home.log(r.log)) {
-            let sql = format!(
-                "DELETE FROM {log} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {log} WHERE {condition} \
-                 LIMIT {PRUNED_MAX} FOR UPDATE SKIP LOCKED))"
-            );
-            loop {
-                match self.session.client.execute(&sql, &[]).await {
-                    Ok(PRUNED_MAX) => {}
-                    // The table was captured anew, and its changes went with their table.
-                    Err(e) if e.code() == Some(&SqlState::UNDEFINED_TABLE) => break,
-                    pruned => {
-                        pruned.map_err(cannot)?;
-                        break;
-                    }
-                }
-                pieces = pieces.saturating_sub(1);
-                if pieces == 0 {
-                    self.more_to_prune = true;
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -426,11 +406,13 @@ impl Captured for Changes {
         for (i, after) in after.iter().enumerate() {
             ranges.extend(of(after)?.until(end).map(|condition| (i, condition)));
         }
-        let ranges = self.not_empty(ranges).await?;
-        self.reading = match ranges.is_empty() {
-            true => None,
-            false => Some(Reading::begin(&self.reader, &self.home, &self.tables, &ranges).await?),
-        };
+        let ranges = self.written_to(ranges).await?;
+        let tables: Vec<usize> = ranges.iter().map(|(i, _)| *i).collect();
+        self.reading = None;
+        if !tables.is_empty() {
+            self.unaltered(&tables).await?;
+            self.reading = Some(Reading::begin(&self.reader, &self.home, &self.tables, &ranges).await?);
+        }
         Ok(())
     }
 
@@ -448,7 +430,7 @@ impl Captured for Changes {
             self.end_tick(written).await?;
         }
         while self.more_to_prune {
-            self.prune(PRUNE_PIECES_MAX).await?;
+            self.prune(PIECES_MAX).await?;
         }
         Ok(())
     }
@@ -475,7 +457,7 @@ impl Captured for Changes {
                 self.settle().await?;
             }
             // A column that was added may hold values that nobody wrote.
-            if self.verified.elapsed() > VERIFY_EVERY {
+            if self.verify_at <= Instant::now() {
                 self.verify().await?;
             }
             if over {

@@ -16,6 +16,7 @@ use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 
+use super::capture::Marks;
 use super::capture::ddl::Home;
 use super::changes::rows::{Followed, Ranges, Reading};
 use super::changes::seen::Seen;
@@ -32,6 +33,9 @@ const PARAMS_MAX: usize = 30_000;
 /// Rows of one statement: a few sizes, so that few statements are prepared.
 const SIZES: [usize; 4] = [512, 64, 8, 1];
 
+/// Which transaction has written to which change table.
+const TOUCHED: &str = "syncline_touched";
+
 /// Updates on their way at a time.
 const UPDATES_MAX: usize = 256;
 
@@ -46,7 +50,7 @@ pub struct PostgresMember {
     followed: Vec<Followed>,
     wanted: Vec<CaptureTable>,
     /// What the catalogue said of the captured tables when capture was last verified.
-    mark: Option<String>,
+    marks: Marks,
     oids: Vec<u32>,
     prepared: HashMap<String, Statement>,
     is_open: bool,
@@ -101,7 +105,7 @@ impl PostgresMember {
             tables: Vec::new(),
             followed: Vec::new(),
             wanted: Vec::new(),
-            mark: None,
+            marks: Marks::new(),
             oids: Vec::new(),
             prepared: HashMap::new(),
             is_open: false,
@@ -117,15 +121,21 @@ impl PostgresMember {
         if self.wanted.is_empty() {
             return Ok(());
         }
-        let mark = capture::mark(&self.session, &self.home, &self.oids).await?;
-        if self.followed.is_empty() || mark.is_none() || mark != self.mark {
+        let marks = capture::marks(&self.session, &self.home, &self.oids).await?;
+        let out_of_order = capture::order(&self.session, &self.home).await?.is_some();
+        if self.followed.is_empty() || marks != self.marks || out_of_order {
             let verified = capture::verified(&self.session, &self.home, &self.wanted).await?;
             self.oids = verified.iter().map(|v| v.record.oid).collect();
             let followed = self.wanted.iter().cloned().zip(verified);
             self.followed = followed.map(|(wanted, v)| Followed::new(wanted, v)).collect::<Result<_>>()?;
-            self.mark = capture::mark(&self.session, &self.home, &self.oids).await?;
+            self.marks = capture::marks(&self.session, &self.home, &self.oids).await?;
         }
         Ok(())
+    }
+
+    /// The numbers of the change tables.
+    fn logs(&self) -> String {
+        self.followed.iter().map(|f| f.log().to_string()).collect::<Vec<_>>().join(", ")
     }
 
     async fn statement(&mut self, sql: &str) -> Result<Statement> {
@@ -179,6 +189,8 @@ impl PostgresMember {
                 let sql = format!("DELETE FROM {} WHERE {condition}", self.home.log(followed.log()));
                 self.session.client.batch_execute(&sql).await.map_err(cannot)?;
             }
+            let sql = format!("DELETE FROM {} WHERE {condition} AND log IN ({})", self.home.of(TOUCHED), self.logs());
+            self.session.client.batch_execute(&sql).await.map_err(cannot)?;
         }
         Ok(changes)
     }
@@ -456,12 +468,10 @@ impl Member for PostgresMember {
     }
 
     async fn is_captured(&mut self) -> Result<bool> {
-        let any = self.followed.iter().map(|f| format!("EXISTS (SELECT FROM {})", self.home.log(f.log())));
-        let any: Vec<String> = any.collect();
-        if any.is_empty() {
+        if self.followed.is_empty() {
             return Ok(false);
         }
-        let sql = format!("SELECT {}", any.join(" OR "));
+        let sql = format!("SELECT EXISTS (SELECT FROM {} WHERE log IN ({}))", self.home.of(TOUCHED), self.logs());
         let row = self.session.client.query_one(&sql, &[]).await.map_err(|e| failed(e, "cannot look for changes"))?;
         Ok(row.get(0))
     }

@@ -16,9 +16,10 @@ pub const BITS: usize = 62;
 /// Most columns of a captured table: a row has up to 1,664 values, and an entry is read with each of them twice.
 pub const COLUMNS_MAX: usize = 780;
 
-/// The tables that every captured database has. `syncline_odd` names the change tables whose function has met other
-/// columns than it knows.
-pub const CONTROL: [&str; 5] = ["syncline_node", "syncline_capture", "syncline_tick", "syncline_lane", "syncline_odd"];
+/// The tables that every captured database has. `syncline_touched` says which transaction has written to which change table;
+/// `syncline_odd` names the change tables whose function has met other columns than it knows.
+pub const CONTROL: [&str; 6] =
+    ["syncline_node", "syncline_capture", "syncline_tick", "syncline_lane", "syncline_touched", "syncline_odd"];
 
 /// The sequence that gives the order over all tables.
 pub const ORDER: &str = "syncline_order";
@@ -81,6 +82,11 @@ impl Home {
                 self.of("syncline_lane")
             ),
         ];
+        let touched = self.of("syncline_touched");
+        statements.push(format!(
+            "CREATE TABLE {touched} (xid pg_catalog.xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(), log bigint NOT NULL)"
+        ));
+        statements.push(format!("CREATE INDEX ON {touched} (xid)"));
         statements.push(format!("CREATE TABLE {} (log bigint PRIMARY KEY)", self.of("syncline_odd")));
         for table in CONTROL {
             statements.push(self.closed("TABLE", table));
@@ -215,7 +221,9 @@ impl<'a> Triggers<'a> {
     /// The function's text.
     pub fn body(&self, log: u64) -> String {
         let words = || 0..self.words();
-        let table = self.home.log(log);
+        let (table, touched) = (self.home.log(log), self.home.of("syncline_touched"));
+        // What is set for a transaction is forgotten at its end, and what was set since a savepoint with that.
+        let mark = literal(&format!("syncline.log_{}_{log}", self.home.oid));
         let mut body = String::new();
         let declared: String = words().map(|i| format!("c{i} pg_catalog.int8; ")).collect();
         let changed: String = words().map(|i| format!("c{i} := {}; ", self.bits(i))).collect();
@@ -227,14 +235,16 @@ impl<'a> Triggers<'a> {
         let (_, new_of_update) = self.image("n", |i, value, _| if_changed(i, &value));
         let _ = write!(
             body,
-            "DECLARE {declared}BEGIN {} \
+            "DECLARE {declared}mark pg_catalog.text := pg_catalog.current_setting({mark}, true); BEGIN {} \
+             IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN {changed}IF {} THEN RETURN NULL; END IF; END IF; \
+             IF (mark OPERATOR(pg_catalog.=) 'touched') IS NOT TRUE THEN INSERT INTO {touched} (log) VALUES ({log}); \
+             PERFORM pg_catalog.set_config({mark}, 'touched', true); END IF; \
              IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN INSERT INTO {table} (op, {into_new}) VALUES ('I', {new}); \
              ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN INSERT INTO {table} (op, {into_old}) VALUES ('D', {old}); \
              ELSIF TG_OP OPERATOR(pg_catalog.=) 'TRUNCATE' THEN INSERT INTO {table} (op) VALUES ('T'); \
-             ELSE {changed}IF {} THEN RETURN NULL; END IF; \
-             INSERT INTO {table} (op, {bits}, {into_old}, {into_new}) \
+             ELSE INSERT INTO {table} (op, {bits}, {into_old}, {into_new}) \
              VALUES ('U', {bits}, {old_of_update}, {new_of_update}); END IF; RETURN NULL; END",
-            self.guard(log),
+            self.guard(log, &mark),
             none.join(" AND "),
         );
         body
@@ -256,16 +266,16 @@ impl<'a> Triggers<'a> {
 
     /// What looks, once in a transaction, whether the table still has the columns that are named below. If not, the
     /// application's statement must not fail by it (F113): that something was changed is all that is recorded.
-    fn guard(&self, log: u64) -> String {
-        let mark = literal(&format!("syncline.log_{}_{log}", self.home.oid));
-        // What is set for a transaction is forgotten at its end.
+    fn guard(&self, log: u64, mark: &str) -> String {
         format!(
-            "IF (pg_catalog.current_setting({mark}, true) OPERATOR(pg_catalog.=) 'seen') IS NOT TRUE THEN \
+            "IF mark IS NULL OR mark OPERATOR(pg_catalog.=) '' THEN \
              IF ((SELECT {SHAPE} FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) TG_RELID \
              AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped) OPERATOR(pg_catalog.=) {}) IS NOT TRUE \
-             THEN INSERT INTO {} (op) VALUES ('?'); INSERT INTO {} VALUES ({log}) ON CONFLICT DO NOTHING; RETURN NULL; \
+             THEN INSERT INTO {} (log) VALUES ({log}); INSERT INTO {} (op) VALUES ('?'); \
+             INSERT INTO {} VALUES ({log}) ON CONFLICT DO NOTHING; RETURN NULL; \
              END IF; PERFORM pg_catalog.set_config({mark}, 'seen', true); END IF;",
             literal(&self.facts.shape),
+            self.home.of("syncline_touched"),
             self.home.log(log),
             self.home.of("syncline_odd")
         )
@@ -310,5 +320,6 @@ pub fn drop_table(home: &Home, log: u64) -> Vec<String> {
         format!("DROP TYPE IF EXISTS {}", home.row(log)),
         format!("DELETE FROM {} WHERE log = {log}", home.of("syncline_capture")),
         format!("DELETE FROM {} WHERE log = {log}", home.of("syncline_odd")),
+        format!("DELETE FROM {} WHERE log = {log}", home.of("syncline_touched")),
     ]
 }

@@ -140,21 +140,26 @@ pub async fn order(session: &Session, home: &Home) -> Result<Option<&'static str
     })
 }
 
-/// What changes whenever somebody has changed one of these tables, its triggers or the sequence that gives the order: cheap
-/// enough for every tick.
-pub async fn mark(session: &Session, home: &Home, oids: &[u32]) -> Result<Option<String>> {
-    let sql = "SELECT pg_catalog.string_agg(x, ',' ORDER BY x) FROM ( \
-        SELECT pg_catalog.concat_ws(' ', c.oid, c.relname, c.relnamespace) FROM pg_catalog.pg_class c WHERE c.oid = ANY($1) \
-        UNION ALL SELECT pg_catalog.concat_ws(' ', a.attrelid, a.attnum, a.xmin) FROM pg_catalog.pg_attribute a \
+/// What changes whenever somebody has changed a table or its triggers, by the table's number; under [`OF_ALL`] what all
+/// have in common.
+pub type Marks = HashMap<u32, String>;
+
+/// No table has that number.
+pub const OF_ALL: u32 = 0;
+
+/// The marks of these tables, and that of all: cheap enough for every unit. A table that is gone has none.
+pub async fn marks(session: &Session, home: &Home, oids: &[u32]) -> Result<Marks> {
+    let sql = "SELECT oid, pg_catalog.string_agg(x, ',' ORDER BY x) FROM ( \
+        SELECT c.oid, pg_catalog.concat_ws(' ', c.relname, c.relnamespace) FROM pg_catalog.pg_class c WHERE c.oid = ANY($1) \
+        UNION ALL SELECT a.attrelid, pg_catalog.concat_ws(' ', a.attnum, a.xmin) FROM pg_catalog.pg_attribute a \
             WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped \
-        UNION ALL SELECT pg_catalog.concat_ws(' ', t.oid, t.xmin, p.oid, p.xmin) FROM pg_catalog.pg_trigger t \
+        UNION ALL SELECT t.tgrelid, pg_catalog.concat_ws(' ', t.oid, t.xmin, p.oid, p.xmin) FROM pg_catalog.pg_trigger t \
             JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = ANY($1) AND NOT t.tgisinternal \
-        UNION ALL SELECT pg_catalog.concat_ws(' ', 'order', c.oid, c.relfilenode) FROM pg_catalog.pg_class c \
-            WHERE c.relnamespace = $2 AND c.relname = 'syncline_order' \
-        UNION ALL SELECT 'log ' || c.relname FROM pg_catalog.pg_class c \
-            WHERE c.relnamespace = $2 AND c.relname = 'syncline_node') s (x)";
-    let row = session.client.query_one(sql, &[&oids, &home.oid]).await;
-    Ok(row.map_err(|e| failed(e, "cannot look whether the tables were changed"))?.get(0))
+        UNION ALL SELECT 0, pg_catalog.concat_ws(' ', c.relname, c.oid, c.relfilenode) FROM pg_catalog.pg_class c \
+            WHERE c.relnamespace = $2 AND c.relname IN ('syncline_order', 'syncline_node')) s (oid, x) GROUP BY 1";
+    let rows = session.client.query(sql, &[&oids, &home.oid]).await;
+    let rows = rows.map_err(|e| failed(e, "cannot look whether the tables were changed"))?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// What the catalogue says of tables, and only capture asks.
