@@ -211,7 +211,8 @@ impl Node {
         draft.take_in(gate, &units)?;
         draft.assert(asserted, now_ms)?;
         if draft.learned.is_empty() && captured.is_empty() {
-            self.member.rollback().await;
+            // Nothing was written, unless what was captured came to nothing.
+            self.member.commit().await?;
             return Ok(Some((draft.memory, draft.done)));
         }
         let ripples = ripple(&group, &mut self.store(), &draft.touched())?;

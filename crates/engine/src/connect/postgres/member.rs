@@ -184,14 +184,13 @@ impl PostgresMember {
             }
         }
         drop(reading);
-        if !changes.is_empty() {
-            for followed in &self.followed {
-                let sql = format!("DELETE FROM {} WHERE {condition}", self.home.log(followed.log()));
-                self.session.client.batch_execute(&sql).await.map_err(cannot)?;
-            }
-            let sql = format!("DELETE FROM {} WHERE {condition} AND log IN ({})", self.home.of(TOUCHED), self.logs());
+        // Also where nothing is left of what a transaction has touched: it took it back to a savepoint.
+        for followed in &self.followed {
+            let sql = format!("DELETE FROM {} WHERE {condition}", self.home.log(followed.log()));
             self.session.client.batch_execute(&sql).await.map_err(cannot)?;
         }
+        let sql = format!("DELETE FROM {} WHERE {condition} AND log IN ({})", self.home.of(TOUCHED), self.logs());
+        self.session.client.batch_execute(&sql).await.map_err(cannot)?;
         Ok(changes)
     }
 }
