@@ -180,7 +180,8 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Takes in what others made: each unit at most once, and none past a gap (I5).
+    /// Takes in what others made: each unit at most once, and none past a gap (I5). Of each register the newest stays,
+    /// whatever comes when (I7).
     pub fn take_in(&mut self, gate: &mut Intake, units: &[Unit]) -> Result<()> {
         for unit in units {
             match gate.judge(&mut self.memory.vector, &mut self.memory.clock, unit)? {

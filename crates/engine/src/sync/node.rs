@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The order is the one that the simulator proves (`crates/sim/src/node.rs`), and each decision is
-//! [`syncline_model::merge`]'s. The row of `syncline_group` lets one fold or import at a time in, whoever runs it.
+//! [`syncline_model::merge`]'s: that is why members that know the same show the same (I6). The row of `syncline_group` lets one fold or import at a time in, whoever runs it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -336,7 +336,8 @@ impl Node {
         Ok(())
     }
 
-    /// Units after that one of its log that a member with this vector lacks, and where the log was read to.
+    /// Units after that one of its log that a member with this vector lacks, and where the log was read to: none of the
+    /// receiver's own making, and none that it has seen (I9).
     pub async fn due(&mut self, to: Origin, vector: &Vector, after: u64) -> Result<(Vec<Unit>, u64)> {
         let rest = format!("WHERE seq > {after} ORDER BY seq LIMIT {UNITS_MAX}");
         let (mut units, mut upto, mut changes) = (Vec::new(), after, 0);
