@@ -1,8 +1,6 @@
 //! Surroundings that change, clash or deceive: each once lost or bent a row in silence, or ended wrongly (I10).
 
-use std::time::Duration;
-
-use crate::support::binary::Folder;
+use crate::support::binary::{Folder, until};
 
 fn folder(source: &str, sink: &str) -> Folder {
     let folder = Folder::new();
@@ -47,7 +45,8 @@ fn a_column_renamed_meanwhile_is_never_read_as_its_old_name() {
     let lock = rusqlite::Connection::open(folder.path("b.db")).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     let copy = folder.started(&["copy", "a.db", "b.db"]);
-    std::thread::sleep(Duration::from_millis(1500));
+    // It looks at the sink when it has described the source.
+    until("the sink", || copy.has_open(&folder.path("b.db")));
     folder.sql("a.db", "ALTER TABLE t RENAME COLUMN name TO fullname");
     lock.execute_batch("ROLLBACK").unwrap();
     let ran = copy.ends();

@@ -9,6 +9,7 @@ use syncline::wrap::fault::{Fault, Faults, Faulty, When};
 use syncline_model::ErrorKind;
 
 use crate::support::batches::{crowd, people};
+use crate::support::binary::PATIENCE;
 use crate::support::jobs::{copy_job, failure, run};
 use crate::support::lesser::Lesser;
 use crate::support::place::{Decorated, InFile, InMemory, Place};
@@ -76,10 +77,8 @@ async fn a_sink_that_hangs_holds_nobody() {
     other.begin(other.lease().epoch).await.unwrap();
     let job = copy_job(&from.connector(), &[&hanging.connector(), &quick.connector()]);
     let running = tokio::spawn(async move { run(&job).await });
-    for _ in 0..500 {
-        if quick.rows("a").is_some() {
-            break;
-        }
+    let began = std::time::Instant::now();
+    while quick.rows("a").is_none() && began.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!((quick.rows("a"), hanging.rows("a")), (Some(crowd(20)), None));

@@ -12,11 +12,9 @@ mod room;
 mod rows;
 mod stops;
 
-use std::time::{Duration, Instant};
-
 use syncline_rig::Brand;
 
-use crate::support::binary::{Folder, PATIENCE, Running};
+use crate::support::binary::{Folder, Running, until};
 use crate::support::proxy::{Proxy, Way};
 use crate::support::servers::Database;
 
@@ -133,19 +131,15 @@ impl Held {
     /// The same with the words of any command.
     #[track_caller]
     fn with(folder: &Folder, to: &Database, proxy: Proxy, way: Way, words: [String; 3]) -> Self {
-        proxy.delay(Duration::from_millis(1));
+        proxy.stand_still_at(way, WITHIN_B);
         let mut running = folder.started(&words.each_ref().map(String::as_str));
-        while proxy.passed(way) < WITHIN_B && running.runs() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        proxy.stand_still();
-        let began = Instant::now();
-        while rows(to, "a") < u64::from(FEW) {
-            assert!(began.elapsed() < PATIENCE && running.runs(), "{:?}", running.ends());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        until("the middle of the copy", || {
+            running.goes_on();
+            proxy.passed(way) >= WITHIN_B
+        });
+        running.until_answer(&FEW.to_string(), || rows(to, "a").to_string());
         assert_eq!(rows(to, "b"), 0, "it was too quick to be held");
-        assert!(running.runs());
+        running.goes_on();
         mark(to);
         Self { proxy, running, words }
     }

@@ -44,7 +44,8 @@ fn lane_to(status: &Ran, sink: &str) -> Value {
 /// Asks until the answer is as it should become.
 #[track_caller]
 fn until(folder: &Folder, what: &str, is_so: impl Fn(&Ran) -> bool) -> Ran {
-    let mut last = None;
-    binary::until(what, || is_so(last.insert(folder.syncline(&["status", "--json"]))));
-    last.unwrap()
+    binary::seen(|| match folder.syncline(&["status", "--json"]) {
+        last if is_so(&last) => Ok(last),
+        last => Err(format!("{what} never came: {}{}", last.out, last.err)),
+    })
 }

@@ -17,7 +17,7 @@ use crate::Address;
 /// Between two looks for a new connection.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Longest that a fault is waited for.
-const STRIKE_MAX: Duration = Duration::from_secs(60);
+const STRIKE_MAX: Duration = Duration::from_secs(240);
 
 /// From where to where bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,8 @@ struct Rules {
     /// There is somebody who accepts.
     listening: bool,
     still: bool,
+    /// It stands still by itself when so many bytes have passed.
+    still_at: Option<(Way, u64)>,
     delay: Duration,
     cut: Option<(Way, u64)>,
     lose: Option<Lose>,
@@ -149,6 +151,12 @@ impl Proxy {
         self.network.rules().still = true;
     }
 
+    /// Does so by itself when so many bytes in all have passed one way, however busy its owner is, who is told of it by
+    /// [`Proxy::passed`].
+    pub fn stand_still_at(&self, way: Way, bytes: u64) {
+        self.network.rules().still_at = Some((way, bytes));
+    }
+
     /// Refuses new connections, as a server that is down does. Those that exist stay.
     pub fn refuse(&self) {
         let mut rules = self.network.rules();
@@ -160,7 +168,7 @@ impl Proxy {
     pub fn heal(&self) {
         let mut rules = self.network.rules();
         (rules.refusing, rules.still, rules.delay) = (false, false, Duration::ZERO);
-        (rules.cut, rules.lose) = (None, None);
+        (rules.cut, rules.lose, rules.still_at) = (None, None, None);
         self.network.changed.notify_all();
         drop(self.network.wait(rules, |rules| rules.listening));
     }
@@ -368,6 +376,9 @@ impl Network {
         let last = rules.cut_within(way, piece.len());
         let piece = &piece[..last.unwrap_or(piece.len())];
         rules.passed[way as usize] += piece.len() as u64;
+        if rules.still_at.is_some_and(|(which, bytes)| which == way && rules.passed[way as usize] >= bytes) {
+            (rules.still, rules.still_at) = (true, None);
+        }
         // Not under the lock: whoever does not read must not stop the others.
         drop(rules);
         let passed = to.write_all(piece).is_ok();

@@ -11,14 +11,14 @@ use crate::address::Address;
 use crate::watchdog::Watchdog;
 use crate::{Brand, Result, folder, port, program, template};
 
-/// Longest that a start may take: a server that was killed first repairs its data.
-const START_MAX: Duration = Duration::from_secs(60);
-/// Longest that an orderly stop may take.
-const STOP_MAX: Duration = Duration::from_secs(60);
+/// Longest that a start may take on a slow machine: a server that was killed first repairs its data.
+const START_MAX: Duration = Duration::from_secs(240);
+/// Longest that an orderly stop may take there.
+const STOP_MAX: Duration = Duration::from_secs(240);
 /// Longest that the quickest end may take that leaves nothing behind.
-const END_MAX: Duration = Duration::from_secs(10);
+const END_MAX: Duration = Duration::from_secs(60);
 /// After SIGKILL.
-const KILL_MAX: Duration = Duration::from_secs(10);
+const KILL_MAX: Duration = Duration::from_secs(60);
 /// Two who start at the same time may choose the same port.
 const PORTS_TRIED: usize = 10;
 
@@ -90,7 +90,7 @@ impl Server {
     /// Stops it in order: clients are cut off, transactions under way are rolled back, data is kept.
     ///
     /// # Errors
-    /// If it does not stop within a minute.
+    /// If it does not stop within some minutes.
     pub fn stop(&mut self) -> Result<()> {
         self.end(self.address.brand.stop_signal(), STOP_MAX)
     }

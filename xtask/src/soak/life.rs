@@ -36,7 +36,7 @@ const ALONE_MAX: Duration = Duration::from_secs(30);
 /// Longest that a step is waited for; then the life ends where it is.
 const STEP_MAX: Duration = Duration::from_secs(5);
 /// Longest that a program may take that was asked to stop, on a busy machine; on a quiet one it is five seconds.
-const STOP_MAX: Duration = Duration::from_secs(30);
+const STOP_MAX: Duration = Duration::from_secs(120);
 /// Longest that the last run may take: all that has piled up.
 const CATCH_UP_MAX: Duration = Duration::from_secs(1800);
 const SIGTERM: i32 = 15;

@@ -11,7 +11,7 @@ use crate::failure::Result;
 /// Between two looks.
 const EVERY: Duration = Duration::from_millis(40);
 /// Longest that a sink may stay away.
-const AWAY_MAX: Duration = Duration::from_secs(120);
+const AWAY_MAX: Duration = Duration::from_secs(300);
 
 /// What one statement, and so one moment, shows of a sink.
 #[derive(Debug, PartialEq, Eq)]

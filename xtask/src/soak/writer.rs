@@ -11,7 +11,7 @@ use super::workload::{Ledger, Said, Transaction};
 use crate::failure::Result;
 
 /// Longest that a server may stay away.
-const AWAY_MAX: Duration = Duration::from_secs(120);
+const AWAY_MAX: Duration = Duration::from_secs(300);
 
 /// Writes until it is told to stop; its log.
 pub fn write(state: &State, job: &Job, writer: u32, mut random: Random) -> Result<Ledger> {

@@ -52,7 +52,7 @@ pub async fn demo() -> Result<Outcome> {
         .map_err(|e| Error::new(ErrorKind::Denied, "cannot enter the demo's folder").caused_by(e))?;
     // A story is told to people, whatever else was asked for.
     let out = super::Output::new(false, false);
-    let context = &Context { out, config: None, watched: super::Watched::default() };
+    let context = &Context::new(out, None);
     out.line(format!("Two SQLite databases in {}: a shop, and a laptop that has nothing yet.", folder.display()));
     sql(SHOP_FILE, SHOP)?;
     out.line("\n1. The laptop gets everything.");

@@ -89,7 +89,7 @@ pub async fn in_place(context: &Context, job: &Job, prepared: Prepared, allowed:
     if planned.statements.is_empty() {
         return Ok(prepared);
     }
-    if !allowed && !agreed(context, job, planned) {
+    if !allowed && !agreed(context, job, planned).await {
         let what =
             format!("capture is not installed: {} to run", counted(planned.statements.len() as u64, "statement"));
         return Err(Error::new(ErrorKind::Config, what).at("source", &*job.from.name).hint(
@@ -103,15 +103,19 @@ pub async fn in_place(context: &Context, job: &Job, prepared: Prepared, allowed:
 }
 
 /// Asks at the terminal.
-fn agreed(context: &Context, job: &Job, planned: &InstallPlan) -> bool {
+async fn agreed(context: &Context, job: &Job, planned: &InstallPlan) -> bool {
     if !context.out.watched() || !std::io::stdin().is_terminal() {
         return false;
     }
     tell(context, job, planned, true);
     let _ = write!(std::io::stderr(), "Run them now? [y/N] ");
-    let mut answer = String::new();
-    let heard = std::io::stdin().lock().read_line(&mut answer);
-    heard.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+    let listen = || {
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    };
+    // By another thread: who asks for the end instead of answering is heard.
+    let answer = tokio::task::spawn_blocking(listen).await;
+    matches!(answer, Ok(Ok(answer)) if matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 #[derive(Debug, Args)]

@@ -21,11 +21,13 @@ mod sync;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{Args, Parser, Subcommand};
 use syncline_model::mapping::Rule;
 use syncline_model::pattern::{Pattern, Selection};
 use syncline_model::{Error, ErrorKind, Result};
+use tokio::sync::watch;
 
 use crate::config::{self, DEFAULT_FILE, Plan};
 use crate::job::Endpoint;
@@ -158,11 +160,17 @@ impl Outcome {
 struct Context {
     out: Output,
     config: Option<PathBuf>,
+    /// Becomes true when a signal asks for the end; listened for from the first time that somebody wants to know.
+    signalled: OnceLock<watch::Receiver<bool>>,
     /// The jobs that run, for whoever watches by `--metrics`.
     watched: Watched,
 }
 
 impl Context {
+    fn new(out: Output, config: Option<PathBuf>) -> Self {
+        Self { out, config, signalled: OnceLock::new(), watched: Watched::default() }
+    }
+
     /// The configuration: the file that was named, or the one beside us if it is there.
     fn plan(&self) -> Result<Option<Plan>> {
         match &self.config {
@@ -177,9 +185,24 @@ impl Context {
         config::load(self.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE)))
     }
 
-    /// Ends when somebody asks for the end of what runs.
+    /// Ends when somebody asks for the end of what runs, or has asked since this was called for the first time.
     fn stopped(&self) -> impl Future<Output = ()> + use<> {
-        copy::stop_signal()
+        let signalled = self.signalled.get_or_init(|| {
+            let (tell, signalled) = watch::channel(false);
+            let signal = copy::stop_signal();
+            tokio::spawn(async move {
+                signal.await;
+                let _ = tell.send(true);
+            });
+            signalled
+        });
+        let mut signalled = signalled.clone();
+        async move {
+            // Who listens for signals is gone with the process alone.
+            if signalled.wait_for(|asked| *asked).await.is_err() {
+                std::future::pending().await
+            }
+        }
     }
 
     /// The database that a word on the command line means.
@@ -197,7 +220,7 @@ impl Context {
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|e| usage(&e));
     start_tracing(cli.verbose);
-    let context = Context { out: Output::new(cli.json, cli.quiet), config: cli.config, watched: Watched::default() };
+    let context = Context::new(Output::new(cli.json, cli.quiet), cli.config);
     let runtime = match start_runtime() {
         Ok(runtime) => runtime,
         Err(e) => {

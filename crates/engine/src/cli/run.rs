@@ -83,7 +83,7 @@ async fn one(context: &Context, plan: &Plan, spec: &JobSpec, args: &RunArgs) -> 
         Err(e) => {
             let e = e.at("job", &*spec.name);
             context.out.failure(&e);
-            (Outcome::of(&e), json!({ "error": error_fields(&e) }), false)
+            (Outcome::of(&e), json!({ "error": error_fields(&e) }), e.kind() == ErrorKind::Interrupted)
         }
     };
     if let Some(fields) = document.as_object_mut() {
@@ -101,7 +101,6 @@ async fn carried(context: &Context, plan: &Plan, spec: &JobSpec, args: &RunArgs)
         }
         job.follow = Some(if args.follow { Until::Stopped } else { Until::CaughtUp });
     }
-    // One ear for all of it: whoever asks for the end between two would not be heard.
     let mut stop = std::pin::pin!(context.stopped());
     let report = match prepared(context, &job, &mut stop).await? {
         Some(prepared) => copy::carry(context, &job, prepared, stop).await?,

@@ -47,12 +47,14 @@ pub async fn sync(context: &Context, args: SyncArgs) -> Result<Outcome> {
         show(context, &looked);
         return Ok(Outcome::Done);
     }
+    // Who asks for the end while the members are opened is heard.
+    let stop = context.stopped();
     let mut running = Running::open(spec).await?;
     let ended = match args.once {
         true => running.settle().await,
         false => {
             context.out.line("in step; Ctrl-C ends it");
-            running.follow(context.stopped(), |_| {}).await
+            running.follow(stop, |_| {}).await
         }
     };
     conclude(context, &mut running, ended).await

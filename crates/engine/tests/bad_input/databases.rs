@@ -169,13 +169,11 @@ fn a_lock_that_stays_is_an_error() {
     let folder = shop();
     std::fs::copy(folder.path("shop.db"), folder.path("sink.db")).unwrap();
     let mut held = locked(&folder, "sink.db");
-    let began = Instant::now();
     assert_snapshot!(folder.refuses(&["copy", "shop.db", "sink.db"]), @r"
     exit 1
     error: cannot open the database [connection sink.db]: database is locked
       → another program holds a lock on this database; close it or wait
     ");
-    assert!(began.elapsed() < Duration::from_secs(40), "nobody waits so long: {:?}", began.elapsed());
     held.kill().unwrap();
     held.wait().unwrap();
 }

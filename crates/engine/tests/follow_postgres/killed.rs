@@ -4,7 +4,6 @@ use syncline::job::step::Step;
 use syncline_rig::Brand;
 
 use super::Followed;
-use crate::support::binary::{Running, until_answer};
 use crate::support::servers::{Database, private};
 
 const TABLES: &str = "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE log (n int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text); \
@@ -34,7 +33,7 @@ fn the_source_is_restarted_while_it_is_followed() {
     let mut server = private(Brand::Postgres);
     let f = Followed::between(Database::on(server.address()), Database::postgres(), TABLES);
     f.caught_up();
-    let mut running = Some(f.folder.started(&["run", "live", "--follow"]));
+    let mut running = f.folder.started(&["run", "live", "--follow"]);
     for i in 0..3 {
         f.from.sql(&format!(
             "UPDATE t SET v = 'round {i}' WHERE id % 2 = {i} % 2; INSERT INTO log (what) VALUES ('{i}');"
@@ -47,12 +46,7 @@ fn the_source_is_restarted_while_it_is_followed() {
         server.restart().unwrap();
         f.from.sql(&format!("DELETE FROM t WHERE id = {i} + 1;"));
     }
-    until_answer("297", || {
-        let ended = running.take_if(|running| !running.runs()).map(Running::ends);
-        assert!(ended.is_none(), "{ended:?}");
-        f.to.sql("SELECT count(*) FROM t;")
-    });
-    let running = running.unwrap();
+    running.until_answer("297", || f.to.sql("SELECT count(*) FROM t;"));
     running.signal("TERM");
     running.ends();
     f.arrives(&["t", "log"]);

@@ -40,9 +40,7 @@ fn a_changed_table_stops_the_lane_with_the_difference() {
     f.caught_up();
     let mut running = f.folder.started(&["run", "live", "--follow"]);
     f.from.sql("UPDATE t SET v = 'seen';");
-    while f.to.sql("SELECT count(*) FROM t WHERE v = 'seen';") != "20" {
-        assert!(running.runs());
-    }
+    running.until_answer("20", || f.to.sql("SELECT count(*) FROM t WHERE v = 'seen';"));
     f.from.sql("ALTER TABLE t ADD COLUMN x int;");
     f.from.sql("UPDATE t SET x = 1;");
     let ended = running.ends();

@@ -89,7 +89,7 @@ fn several_connections_see_one_moment() {
     for url in [from.url(), from.url_as(Login::Password)] {
         let mut together = 0;
         // Writers who wait for each other's rows can keep the lock from us for longer than we ask for it.
-        for _ in 0..20 {
+        for _ in 0..60 {
             let ran =
                 folder.syncline(&["copy", &with(&url, 4), "sqlite:lite.db", "--table", "a", "--table", "b", "-v"]);
             together += usize::from(ran.exits(0).err.contains(&format!("{TOGETHER} connections=4 tables=2")));
@@ -179,7 +179,7 @@ fn without_the_lock_or_the_right_to_it_one_connection_reads() {
     copied(&with(&from.url(), 3), &[TOGETHER, "connections=3 tables=1"]);
     drop(writes);
     // Nobody is held up any more.
-    from.sql("SET lock_wait_timeout = 5, innodb_lock_wait_timeout = 5; UPDATE t SET v = 'z' WHERE id = 1;");
+    from.sql("SET lock_wait_timeout = 60, innodb_lock_wait_timeout = 60; UPDATE t SET v = 'z' WHERE id = 1;");
 }
 
 #[test]

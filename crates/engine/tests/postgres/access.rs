@@ -68,7 +68,8 @@ async fn a_server_that_says_nothing_is_not_waited_for() {
     let url = format!("{}?connect_timeout=1", place.server().through(proxy.port()).url(place.name()));
     let started = std::time::Instant::now();
     assert_eq!(refusal(&url).await.kind(), ErrorKind::Unreachable);
-    assert!(started.elapsed().as_secs() < 10);
+    // Where nothing is said it is a quarter of a minute.
+    assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use syncline_rig::Brand;
 
-use crate::support::binary::Ran;
+use crate::support::binary::{PATIENCE, Ran, until};
 use crate::support::proxy::{Lost, Proxy, Way};
 use crate::support::servers::Database;
 use crate::support::{mariadb, psql};
@@ -34,7 +34,7 @@ fn echo() -> u16 {
 
 fn connected(proxy: &Proxy) -> TcpStream {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
@@ -130,7 +130,22 @@ fn a_network_that_stands_still_loses_nothing() {
     let silence = (&stream).read(&mut [0]).unwrap_err();
     assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock);
     proxy.heal();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(heard(&stream, "", 1), "B");
+}
+
+#[test]
+fn a_network_stands_still_by_itself() {
+    let proxy = Proxy::to_port(echo());
+    let stream = connected(&proxy);
+    assert_eq!(heard(&stream, "a", 1), "A");
+    proxy.stand_still_at(Way::ToServer, 2);
+    (&stream).write_all(b"b").unwrap();
+    until("what may pass", || proxy.passed(Way::ToServer) == 2);
+    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    assert_eq!((&stream).read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    proxy.heal();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(heard(&stream, "", 1), "B");
 }
 

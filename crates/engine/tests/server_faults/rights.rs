@@ -3,7 +3,7 @@
 use syncline_rig::{Brand, Login};
 
 use super::{BRANDS, FEW, Held, arrived, filled, other, rows};
-use crate::support::binary::Folder;
+use crate::support::binary::{Folder, until_answer};
 use crate::support::proxy::{Proxy, Way};
 use crate::support::servers::Database;
 
@@ -54,9 +54,7 @@ fn row_security_cannot_be_switched_on_under_a_copy() {
     waiting.args(["-c", "ALTER TABLE c ENABLE ROW LEVEL SECURITY"]).stdin(std::process::Stdio::null());
     let mut waiting = waiting.spawn().unwrap();
     let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'c'::regclass";
-    while from.sql(waits) == "0" {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    until_answer("1", || from.sql(waits));
     held.proxy.cut();
     held.proxy.heal();
     assert!(waiting.wait().unwrap().success());

@@ -171,3 +171,24 @@ fn a_job_without_any_sink_waits_for_one() {
     running.signal("TERM");
     running.ends().exits(0);
 }
+
+/// Who asks for the end while a job begins is heard, whatever it waits for, and nothing is begun.
+#[test]
+fn a_stop_is_heard_while_a_job_begins() {
+    let (folder, place) = (Folder::new(), Database::postgres());
+    let (proxy, url) = behind(&place);
+    folder.sql("a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY)");
+    configured(&folder, &[("far", &url)], "sqlite:a.db", "");
+    // What follows is ended by nothing else; what ends by itself has not done its work.
+    for (arguments, code) in [(&["run", "--follow"][..], 0), (&["run"], 1)] {
+        proxy.stand_still();
+        let running = folder.started(arguments);
+        binary::until("somebody at the network", || proxy.connections() >= 1);
+        running.signal("TERM");
+        let ran = running.ends().exits(code);
+        assert_eq!(ran.err.contains("stopped on request"), code == 1, "{ran:?}");
+        assert_eq!(folder.sql("a.db", "SELECT count(*) FROM sqlite_master WHERE name LIKE 'syncline%'"), "0");
+        proxy.heal();
+        proxy.cut();
+    }
+}

@@ -12,27 +12,34 @@ use std::time::{Duration, Instant};
 /// The program under test.
 pub const SYNCLINE: &str = env!("CARGO_BIN_EXE_syncline");
 
-/// Longest that any run here may take; whoever needs longer hangs.
+/// Longest that any run here may take, on a slow machine that has other things to do too; whoever needs longer hangs.
 pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Looks until it is so.
 #[track_caller]
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what} never came");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    seen(|| is_so().then_some(()).ok_or_else(|| format!("{what} never came")));
 }
 
 /// Asks until the answer is this.
 #[track_caller]
 pub fn until_answer(answer: &str, mut ask: impl FnMut() -> String) {
-    let (begun, mut last) = (Instant::now(), ask());
-    while last != answer {
-        assert!(begun.elapsed() < PATIENCE, "{last}, and never {answer}");
+    seen(|| match ask() {
+        last if last == answer => Ok(()),
+        last => Err(format!("{last}, and never {answer}")),
+    });
+}
+
+/// Looks until there is something to give; fails with what the last look has missed.
+#[track_caller]
+pub fn seen<T>(mut look: impl FnMut() -> Result<T, String>) -> T {
+    let begun = Instant::now();
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(missed) => assert!(begun.elapsed() < PATIENCE, "{missed}"),
+        }
         std::thread::sleep(Duration::from_millis(10));
-        last = ask();
     }
 }
 
@@ -245,6 +252,50 @@ impl Running {
         self.0.try_wait().unwrap().is_none()
     }
 
+    /// It has not ended; if it has, the test fails with what it said.
+    #[track_caller]
+    pub fn goes_on(&mut self) {
+        let Some(status) = self.0.try_wait().unwrap() else { return };
+        panic!("it ended by itself with {status}{}", self.said());
+    }
+
+    /// Asks until the answer is this, while it goes on.
+    #[track_caller]
+    pub fn until_answer(&mut self, answer: &str, mut ask: impl FnMut() -> String) {
+        let begun = Instant::now();
+        loop {
+            let last = ask();
+            if last == answer {
+                return;
+            }
+            self.goes_on();
+            if begun.elapsed() > PATIENCE {
+                // Nobody would read to the end of what a running one says.
+                self.0.kill().unwrap();
+                panic!("{last}, and never {answer}{}", self.said());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// What one that has ended has said, for people.
+    fn said(&mut self) -> String {
+        let mut said = String::new();
+        let (out, err) = (self.0.stdout.take(), self.0.stderr.take());
+        let pipes = [("out", out.map(read_all)), ("err", err.map(read_all))];
+        for (name, text) in pipes.into_iter().filter_map(|(name, pipe)| Some((name, pipe?.join().unwrap()))) {
+            said.push_str(&format!("\n--- {name}\n{}", String::from_utf8_lossy(&text)));
+        }
+        said
+    }
+
+    /// Whether it has that file open.
+    pub fn has_open(&self, path: &Path) -> bool {
+        let path = path.canonicalize().unwrap();
+        let open = fs::read_dir(format!("/proc/{}/fd", self.0.id())).into_iter().flatten().flatten();
+        open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|open| open == path)
+    }
+
     /// Sends a signal by name.
     pub fn signal(&self, name: &str) {
         // The shell's own kill: the program of that name is not on every system.
@@ -294,7 +345,12 @@ impl Running {
             if let Some(status) = self.0.try_wait().unwrap() {
                 break status;
             }
-            assert!(began.elapsed() < limit, "still running after {limit:?}");
+            if began.elapsed() > limit {
+                self.0.kill().unwrap();
+                self.0.wait().unwrap();
+                let said = err.map_or_else(Vec::new, |err| err.join().unwrap());
+                panic!("still running after {limit:?}\n--- err\n{}", String::from_utf8_lossy(&said));
+            }
             std::thread::sleep(Duration::from_millis(5));
         };
         Ran::of(Output {

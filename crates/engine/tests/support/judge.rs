@@ -17,7 +17,8 @@ const COLUMNS_AT_A_TIME: usize = 300;
 #[track_caller]
 pub fn sqlite3(database: &Path, sql: &str) -> String {
     let mut command = Command::new(needs("/usr/bin/sqlite3"));
-    command.args(["-batch", "-bail", "-init", "/dev/null"]).arg(database);
+    // Whoever writes the file meanwhile is waited for.
+    command.args(["-batch", "-bail", "-init", "/dev/null", "-cmd", ".timeout 120000"]).arg(database);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // Written from a thread: a long script and a long answer must not wait for each other.

@@ -34,7 +34,7 @@ pub fn program(url: &str) -> Command {
     let url = Url::parse(url).unwrap();
     let mut command = Command::new(needs("/usr/bin/mariadb"));
     command.args(["--no-defaults", "--batch", "--skip-column-names", "--binary-mode", "--comments", "--protocol=tcp"]);
-    command.args(["--default-character-set=utf8mb4", "--connect-timeout=10", "--skip-ssl"]);
+    command.args(["--default-character-set=utf8mb4", "--connect-timeout=120", "--skip-ssl"]);
     command.arg("--init-command=SET time_zone = '+00:00'");
     command.arg(format!("--host={}", url.host_str().unwrap()));
     command.arg(format!("--port={}", url.port().unwrap()));

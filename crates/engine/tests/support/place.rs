@@ -158,7 +158,7 @@ impl InFile {
 
 fn open(path: &Path) -> Connection {
     let conn = Connection::open(path).unwrap();
-    conn.busy_timeout(Duration::from_secs(5)).unwrap();
+    conn.busy_timeout(Duration::from_secs(60)).unwrap();
     conn
 }
 

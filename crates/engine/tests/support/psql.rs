@@ -35,7 +35,7 @@ pub fn program(url: &str) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
         command.env_remove(name);
     }
-    command.env("PGOPTIONS", SESSION).env("PGCLIENTENCODING", "UTF8").env("PGCONNECT_TIMEOUT", "10");
+    command.env("PGOPTIONS", SESSION).env("PGCLIENTENCODING", "UTF8").env("PGCONNECT_TIMEOUT", "120");
     command.env("PGSSLMODE", "disable");
     command.args(["-X", "-q", "-A", "-t", "-F", "|", "-P", "null=NULL"]);
     command.args(["-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-f", "-"]);
