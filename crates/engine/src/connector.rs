@@ -33,7 +33,9 @@ use syncline_model::pattern::Selection;
 use syncline_model::{ChangeBatch, Epoch, Position, Result, TableName, TableSchema};
 
 use crate::capture::control::Trouble;
+pub use crate::capture::retained::Backlog;
 use crate::capture::retained::Retained;
+use crate::sync::member::Member;
 
 /// What a connector can do; only what planner, loop and behaviour suite act on. The default is nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -111,6 +113,9 @@ pub trait Capture: Send + Sync {
 
     /// What is retained for these lanes; cheaper than to count what waits.
     async fn retained(&self) -> Result<Retained>;
+
+    /// Opens the database as a member of a sync group.
+    async fn open_member(&self) -> Result<Box<dyn Member>>;
 }
 
 /// Something that is read.
@@ -170,17 +175,6 @@ pub struct InstallPlan {
     pub obstacles: Vec<String>,
     /// What is worth knowing and stops nothing.
     pub notices: Vec<String>,
-}
-
-/// What waits at a source for one lane.
-#[derive(Debug, Clone, Serialize)]
-pub struct Backlog {
-    /// The lane.
-    pub lane: LaneId,
-    /// Changes that it has not confirmed, of all captured tables.
-    pub changes: u64,
-    /// Seconds since the oldest of them was made; absent if there is none.
-    pub age_s: Option<f64>,
 }
 
 /// How much one `read` may bring, and how long it may wait for it.

@@ -11,5 +11,6 @@ pub mod connect;
 pub mod connector;
 pub mod job;
 pub mod registry;
+pub mod sync;
 pub mod telemetry;
 pub mod wrap;

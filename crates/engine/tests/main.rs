@@ -43,3 +43,4 @@ mod server_faults;
 mod status;
 mod suite;
 mod support;
+mod sync;

@@ -3,6 +3,7 @@
 //! Every value has one canonical form. Equality, order, hash and [`Cell::canonical_bytes`] are all on that
 //! form, so a value read by a snapshot and the same value read by a stream are the same cell.
 
+mod coded;
 mod owned;
 
 use std::cmp::Ordering;

@@ -10,6 +10,17 @@ use crate::connector::LaneId;
 /// room in them that is used again.
 const BEHIND_S: f64 = 60.0;
 
+/// What waits at a source for one lane.
+#[derive(Debug, Clone, Serialize)]
+pub struct Backlog {
+    /// The lane.
+    pub lane: LaneId,
+    /// Changes that it has not confirmed, of all captured tables.
+    pub changes: u64,
+    /// Seconds since the oldest of them was made; absent if there is none.
+    pub age_s: Option<f64>,
+}
+
 /// What a source retains because not every lane has confirmed it.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Retained {

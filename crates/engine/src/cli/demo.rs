@@ -1,12 +1,11 @@
 //! `syncline demo`: the whole story on two SQLite files, with the very commands a user would type.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Parser;
 use rusqlite::Connection;
 use syncline_model::{Error, ErrorKind, Result};
-use tokio::sync::watch;
 
 use super::{Cli, Command, Context, Outcome};
 
@@ -28,95 +27,67 @@ const SHOP: &str = "
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
     INSERT INTO sales_order SELECT i, 1 + i % 500, date('2026-01-01', (i % 300) || ' days'), i * 1.25 FROM n;";
 
-/// The whole configuration.
-const CONFIG: &str = "\
-version: 1
-connections: {shop: 'sqlite:shop.db', laptop: 'sqlite:laptop.db'}
-jobs:
-  live: {from: shop, to: laptop, capture: trigger}
-";
-
-/// What the shop does while it is followed, and what the laptop shows when it has it.
-const EDITS: [(&str, &str); 3] = [
-    ("UPDATE customer SET city = 'Bergen' WHERE id = 7", "SELECT city = 'Bergen' FROM customer WHERE id = 7"),
-    ("INSERT INTO sales_order VALUES (20001, 7, '2026-11-01', 99.90)", "SELECT 1 FROM sales_order WHERE id = 20001"),
-    ("DELETE FROM sales_order WHERE id = 13", "SELECT NOT EXISTS (SELECT 1 FROM sales_order WHERE id = 13)"),
+/// What both do while they are apart, in this order: file, what it does, what that shows.
+const EDITS: [(&str, &str, &str); 7] = [
+    (SHOP_FILE, "UPDATE customer SET city = 'Bergen' WHERE id = 7", ""),
+    (LAPTOP_FILE, "UPDATE customer SET name = 'Ada' WHERE id = 7", "another column of the same row"),
+    (SHOP_FILE, "UPDATE customer SET city = 'Paris' WHERE id = 8", ""),
+    (LAPTOP_FILE, "UPDATE customer SET city = 'Rome' WHERE id = 8", "the same column: a conflict"),
+    (LAPTOP_FILE, "UPDATE sales_order SET total = 5 WHERE id = 13", ""),
+    (SHOP_FILE, "DELETE FROM sales_order WHERE id = 13", "a delete of what the other one has changed"),
+    (LAPTOP_FILE, "INSERT INTO sales_order VALUES (20001, 7, '2026-11-01', 99.90)", ""),
 ];
 
-/// Longest that the demo waits for a change.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+/// What both are asked afterwards.
+const SHOWN: &str = "SELECT group_concat(name || ' in ' || city, ', ') FROM customer WHERE id IN (7, 8)
+    UNION ALL SELECT 'orders: ' || count(*) || ', number 13: ' || coalesce(max(iif(id = 13, 'there', NULL)), 'gone') FROM sales_order";
+
+/// How long it is between two edits: who was later is told by clocks that count milliseconds.
+const BETWEEN: Duration = Duration::from_millis(20);
 
 pub async fn demo() -> Result<Outcome> {
     let folder = folder()?;
     // The commands then read as a user would type them.
     std::env::set_current_dir(&folder)
         .map_err(|e| Error::new(ErrorKind::Denied, "cannot enter the demo's folder").caused_by(e))?;
-    let (stopping, stop) = watch::channel(false);
     // A story is told to people, whatever else was asked for.
     let out = super::Output::new(false, false);
-    let context = &Context::new(out, None, Some(stop));
+    let context = &Context::new(out, None);
     out.line(format!("Two SQLite databases in {}: a shop, and a laptop that has nothing yet.", folder.display()));
-    sql(SHOP)?;
-    std::fs::write(super::DEFAULT_FILE, CONFIG)
-        .map_err(|e| Error::new(ErrorKind::Full, "the demo cannot write its configuration").caused_by(e))?;
-    out.line("\n1. This is the whole configuration, in syncline.yaml:");
-    CONFIG.lines().for_each(|line| out.line(format!("   {line}")));
-
+    sql(SHOP_FILE, SHOP)?;
+    out.line("\n1. The laptop gets everything.");
+    command(context, &["copy", SHOP_FILE, LAPTOP_FILE]).await?;
     out.line(
-        "\n2. What finds the shop's changes is installed in its database: triggers, and the tables they write to.",
+        "\n2. From now on both are written. The first time, this makes them a group; rows that are equal cost nothing.",
     );
-    command(context, &["install"]).await?;
-    out.line("\n3. The laptop gets everything, and then follows.");
-    let followed = tokio::join!(command(context, &["run", "--follow"]), edits(context, stopping));
-    followed.0?;
-    followed.1?;
+    command(context, &["sync", SHOP_FILE, LAPTOP_FILE, "--once"]).await?;
 
-    out.line("\n5. Proof: every row of both is compared, cell by cell.");
-    let last = command(context, &["compare", "shop", "laptop"]).await?;
-    out.line("\n6. Nothing of it stays if you do not want it.");
-    command(context, &["uninstall"]).await?;
+    out.line("\n3. The laptop travels. Both work on, each by itself.");
+    for (file, edit, what) in EDITS {
+        let what = if what.is_empty() { String::new() } else { format!("   -- {what}") };
+        out.line(format!("   {file:<9} sqlite> {edit};{what}"));
+        sql(file, edit)?;
+        tokio::time::sleep(BETWEEN).await;
+    }
+    out.line("\n4. The laptop is back.");
+    command(context, &["sync", SHOP_FILE, LAPTOP_FILE, "--once"]).await?;
+    for file in [SHOP_FILE, LAPTOP_FILE] {
+        out.line(format!("   {file:<9} {}", asked(file)?));
+    }
+
+    out.line("\n5. The newest won at both, and what lost is not gone.");
+    command(context, &["conflicts", "ls", LAPTOP_FILE]).await?;
+    out.line("\n6. Proof: every row of both is compared, cell by cell.");
+    let last = command(context, &["compare", SHOP_FILE, LAPTOP_FILE]).await?;
+    out.line("\n7. Nothing of it stays if you do not want it.");
+    command(context, &["sync", SHOP_FILE, LAPTOP_FILE, "--leave"]).await?;
 
     out.line(format!(
-        "\nYour own: `syncline init FROM TO`, then the same commands. The files stay in {}.",
+        "\nYour own: `syncline sync A B`, for SQLite, PostgreSQL and MariaDB in any mix; without --once it goes on by itself. \
+         The files stay in {}.",
         folder.display()
     ));
     Ok(last)
-}
-
-/// Edits the shop and waits for the laptop, then ends the job that follows.
-async fn edits(context: &Context, stopping: watch::Sender<bool>) -> Result<()> {
-    let edited = async {
-        arrived("SELECT (SELECT count(*) FROM customer) = 500 AND (SELECT count(*) FROM sales_order) = 20000").await?;
-        context.out.line("\n4. The shop goes on, and the laptop has it at once.");
-        for (edit, seen) in EDITS {
-            context.out.line(format!("   sqlite> {edit};"));
-            sql(edit)?;
-            let took = arrived(seen).await?;
-            context.out.line(format!("           at the laptop {} ms later", took.as_millis()));
-        }
-        context.out.line("   Ctrl-C ends the job between two units. What it did:");
-        Ok(())
-    };
-    let edited = edited.await;
-    let _ = stopping.send(true);
-    edited
-}
-
-/// Waits until a query at the laptop says so.
-async fn arrived(query: &str) -> Result<Duration> {
-    let began = Instant::now();
-    let seen = || -> rusqlite::Result<bool> {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        Connection::open_with_flags(LAPTOP_FILE, flags)?.query_row(query, [], |r| r.get(0))
-    };
-    // Tables that are not there yet are not an error here.
-    while !seen().unwrap_or(false) {
-        if began.elapsed() > WAIT_MAX {
-            return Err(Error::new(ErrorKind::Bug, "a change of the demo did not arrive"));
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    Ok(began.elapsed())
 }
 
 /// Runs a command as if it had been typed.
@@ -126,9 +97,9 @@ async fn command(context: &Context, words: &[&str]) -> Result<Outcome> {
     let cli = Cli::try_parse_from(&typed)
         .map_err(|e| Error::new(ErrorKind::Bug, "the demo typed a wrong command").caused_by(e))?;
     match cli.command {
-        Command::Install(args) => super::install::install(context, args).await,
-        Command::Uninstall(args) => super::install::uninstall(context, args).await,
-        Command::Run(args) => super::run::run(context, args).await,
+        Command::Copy(args) => super::copy::copy(context, args).await,
+        Command::Sync(args) => Box::pin(super::sync::sync(context, args)).await,
+        Command::Conflicts(args) => super::conflicts::conflicts(context, args).await,
         Command::Compare(args) => super::compare::compare(context, args).await,
         _ => Err(Error::new(ErrorKind::Bug, "the demo has no such command")),
     }
@@ -145,11 +116,21 @@ fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn sql(sql: &str) -> Result<()> {
+fn sql(file: &str, sql: &str) -> Result<()> {
     let run = || -> rusqlite::Result<()> {
-        let conn = Connection::open(SHOP_FILE)?;
+        let conn = Connection::open(file)?;
         conn.busy_timeout(Duration::from_secs(5))?;
         conn.execute_batch(sql)
     };
     run().map_err(|e| Error::new(ErrorKind::Full, "the demo cannot write its database").caused_by(e))
+}
+
+/// What a file says of the rows that were changed, in one line.
+fn asked(file: &str) -> Result<String> {
+    let run = || -> rusqlite::Result<Vec<String>> {
+        let conn = Connection::open(file)?;
+        conn.prepare(SHOWN)?.query_map([], |row| row.get(0))?.collect()
+    };
+    let lines = run().map_err(|e| Error::new(ErrorKind::Bug, "the demo cannot read its database").caused_by(e))?;
+    Ok(lines.join("; "))
 }

@@ -5,6 +5,7 @@
 mod alarm;
 mod check;
 mod compare;
+mod conflicts;
 mod copy;
 mod demo;
 mod init;
@@ -16,6 +17,7 @@ mod progress;
 mod resync;
 mod run;
 mod status;
+mod sync;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -63,6 +65,10 @@ enum Command {
     Demo,
     /// Copy tables from one database to others, once
     Copy(copy::CopyArgs),
+    /// Keep databases in step that are written on all sides
+    Sync(sync::SyncArgs),
+    /// What was lost where two members of a sync group changed the same: look at it, decide otherwise
+    Conflicts(conflicts::ConflictsArgs),
     /// Prove that two databases hold the same rows; exit code 3 if they do not
     Compare(compare::CompareArgs),
     /// Run jobs of the configuration file until they are done, or follow their sources
@@ -155,8 +161,6 @@ impl Outcome {
 struct Context {
     out: Output,
     config: Option<PathBuf>,
-    /// Becomes true when a job that follows shall end, besides the signals that end it: the demo's way.
-    stop: Option<watch::Receiver<bool>>,
     /// Becomes true when a signal asks for the end; listened for from the first time that somebody wants to know.
     signalled: OnceLock<watch::Receiver<bool>>,
     /// The jobs that run, for whoever watches by `--metrics`.
@@ -164,8 +168,8 @@ struct Context {
 }
 
 impl Context {
-    fn new(out: Output, config: Option<PathBuf>, stop: Option<watch::Receiver<bool>>) -> Self {
-        Self { out, config, stop, signalled: OnceLock::new(), watched: Watched::default() }
+    fn new(out: Output, config: Option<PathBuf>) -> Self {
+        Self { out, config, signalled: OnceLock::new(), watched: Watched::default() }
     }
 
     /// The configuration: the file that was named, or the one beside us if it is there.
@@ -193,11 +197,11 @@ impl Context {
             });
             signalled
         });
-        let (signalled, stop) = (Some(signalled.clone()), self.stop.clone());
+        let mut signalled = signalled.clone();
         async move {
-            tokio::select! {
-                () = becomes_true(signalled) => {}
-                () = becomes_true(stop) => {}
+            // Who listens for signals is gone with the process alone.
+            if signalled.wait_for(|asked| *asked).await.is_err() {
+                std::future::pending().await
             }
         }
     }
@@ -213,21 +217,11 @@ impl Context {
     }
 }
 
-/// Never ends if nobody can say so.
-async fn becomes_true(said: Option<watch::Receiver<bool>>) {
-    if let Some(mut said) = said
-        && said.wait_for(|said| *said).await.is_ok()
-    {
-        return;
-    }
-    std::future::pending().await
-}
-
 /// Parses the command line, runs the command, prints its error if there is one.
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|e| usage(&e));
     start_tracing(cli.verbose);
-    let context = Context::new(Output::new(cli.json, cli.quiet), cli.config, None);
+    let context = Context::new(Output::new(cli.json, cli.quiet), cli.config);
     let runtime = match start_runtime() {
         Ok(runtime) => runtime,
         Err(e) => {
@@ -269,6 +263,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome> {
     match command {
         Command::Demo => demo::demo().await,
         Command::Copy(args) => copy::copy(context, args).await,
+        Command::Sync(args) => Box::pin(sync::sync(context, args)).await,
+        Command::Conflicts(args) => conflicts::conflicts(context, args).await,
         Command::Compare(args) => compare::compare(context, args).await,
         Command::Run(args) => run::run(context, args).await,
         Command::Install(args) => install::install(context, args).await,

@@ -18,10 +18,12 @@ use syncline_model::pattern::Pattern;
 use syncline_model::{Error, ErrorKind, Result};
 
 mod argument;
+mod group;
 mod parse;
 mod place;
 mod quantity;
 mod raw;
+mod raw_sync;
 mod references;
 mod resolve;
 mod schema;
@@ -46,6 +48,36 @@ pub struct Plan {
     pub connections: BTreeMap<String, ConnectionSpec>,
     /// The jobs by name.
     pub jobs: BTreeMap<String, JobSpec>,
+    /// The sync groups by name.
+    pub sync: BTreeMap<String, GroupSpec>,
+}
+
+/// Databases that are kept in step.
+#[derive(Debug, Clone)]
+pub struct GroupSpec {
+    /// Its name.
+    pub name: String,
+    /// Names of connections: two or more, each once.
+    pub members: Vec<String>,
+    /// Who talks to whom, by place in `members`; a way leads from each to each.
+    pub links: Vec<(usize, usize)>,
+    /// The place of the member whose rows are right where they differ at first contact.
+    pub winner: Option<usize>,
+    /// How tables are merged of which nothing else is said.
+    pub whole: TableMerge,
+    /// The tables in the order of the file; the most specific pattern wins. Empty: all tables.
+    pub tables: Vec<(Pattern, TableMerge)>,
+}
+
+/// How a table is merged.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TableMerge {
+    /// Whether the newest row wins with all its columns; else of each column the newest value does.
+    pub by_row: bool,
+    /// Whether a delete wins over every update.
+    pub deletes_win: bool,
+    /// Lists of columns that share a stamp.
+    pub together: Vec<Vec<String>>,
 }
 
 /// One database.

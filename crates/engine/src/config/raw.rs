@@ -14,6 +14,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::place::At;
+use super::raw_sync::RawSync;
 
 /// A Syncline configuration: which databases there are, and what moves between them.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -30,6 +31,9 @@ pub(super) struct RawFile {
     /// The one-way jobs by name.
     #[serde(default)]
     pub jobs: Entries<RawJob>,
+    /// The groups of databases that are written on all sides and kept in step, by name.
+    #[serde(default)]
+    pub sync: Entries<RawSync>,
 }
 
 /// One database: its URL alone, or a map with more to say.

@@ -8,6 +8,7 @@ use syncline_model::nearest::nearest;
 use syncline_model::pattern::{Pattern, winner};
 use syncline_model::{Error, Result, TableName};
 
+use super::group::GroupResolver;
 use super::place::{At, Place};
 use super::quantity;
 use super::raw::{
@@ -42,6 +43,14 @@ pub(super) fn resolve(raw: RawFile, around: &Surroundings<'_>) -> Result<Plan> {
         check_name(&name, "job", around)?;
         let spec = JobResolver { around, connections: &plan.connections }.resolve(&name, job)?;
         plan.jobs.insert(name.value, spec);
+    }
+    for (name, group) in raw.sync.0 {
+        check_name(&name, "group", around)?;
+        if let Some(what) = plan.connections.contains_key(&name.value).then_some("connection") {
+            return Err(name.place.error(around.file, format!("a {what} is called the same as this group")));
+        }
+        let spec = GroupResolver { around, connections: &plan.connections }.resolve(&name, group)?;
+        plan.sync.insert(name.value, spec);
     }
     Ok(plan)
 }

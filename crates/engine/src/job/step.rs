@@ -81,9 +81,14 @@ static REACHED: AtomicU64 = AtomicU64::new(0);
 
 /// Says that a step was reached.
 pub fn reached(step: Step) {
-    tracing::trace!(step = step.name(), "reached");
+    reached_name(step.name());
+}
+
+/// The same for what is no lane's step.
+pub fn reached_name(step: &str) {
+    tracing::trace!(step, "reached");
     if let Some((name, times)) = &*PAUSE_AT
-        && name == step.name()
+        && name == step
         && REACHED.fetch_add(1, Ordering::Relaxed) + 1 == *times
     {
         #[allow(clippy::print_stderr)]

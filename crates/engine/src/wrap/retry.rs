@@ -17,6 +17,7 @@ use crate::connector::{
     Backlog, Budget, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, FinishReport,
     InstallPlan, LaneId, Lease, Parked, ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
+use crate::sync::member::Member;
 
 /// How often and how patiently.
 #[derive(Debug, Clone, Copy)]
@@ -131,6 +132,10 @@ impl Capture for Retry {
 
     async fn node(&self) -> Result<Option<String>> {
         again!(self.patience, self.captures()?.node())
+    }
+
+    async fn open_member(&self) -> Result<Box<dyn Member>> {
+        again!(self.patience, self.captures()?.open_member())
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>> {

@@ -15,6 +15,7 @@ use crate::connector::{
     Backlog, Budget, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, FinishReport,
     InstallPlan, LaneId, Lease, Parked, ParkedQuery, Read, ReadSpec, Sink, Source, WritePlan, WriteReport, WriteSpec,
 };
+use crate::sync::member::Member;
 
 /// A connector whose calls are spans.
 #[derive(Debug)]
@@ -108,6 +109,10 @@ impl Capture for Trace {
 
     async fn node(&self) -> Result<Option<String>> {
         span!("node", self.name, self.captures()?.node())
+    }
+
+    async fn open_member(&self) -> Result<Box<dyn Member>> {
+        span!("open_member", self.name, self.captures()?.open_member())
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>> {

@@ -52,9 +52,9 @@ fn words_that_mean_nothing() {
 
     For more information, try '--help'.
     ");
-    assert_snapshot!(folder.refuses(&["frobnicate"]), @r"
+    assert_snapshot!(folder.refuses(&["xyzzy"]), @r"
     exit 2
-    error: unrecognized subcommand 'frobnicate'
+    error: unrecognized subcommand 'xyzzy'
 
     Usage: syncline [OPTIONS] <COMMAND>
 

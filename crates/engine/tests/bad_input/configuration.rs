@@ -45,7 +45,7 @@ fn unknown_keys_at_each_level() {
     assert_snapshot!(with("connections:\n", "conections:\n"), @r"
     exit 2
     error: unknown key `conections`; did you mean `connections`? [file syncline.yaml:2:1]
-      → known here: version, connections, jobs
+      → known here: version, connections, jobs, sync
     ");
     assert_snapshot!(with("{url: ", "{uri: "), @r"
     exit 2

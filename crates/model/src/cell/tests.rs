@@ -309,6 +309,25 @@ fn the_text_form_of_every_kind() {
     ");
 }
 
+proptest! {
+    #[test]
+    fn the_canonical_bytes_are_read_back(cells in prop::collection::vec(cell(), 0..5), cut in any::<prop::sample::Index>()) {
+        let mut bytes = Vec::new();
+        cells.iter().for_each(|cell| cell.as_cell().canonical_bytes(&mut bytes));
+        let mut rest = &bytes[..];
+        for cell in &cells {
+            prop_assert_eq!(&CellBuf::from_canonical(&mut rest).unwrap(), cell);
+        }
+        prop_assert!(rest.is_empty());
+        // Whatever is cut off is noticed.
+        if !bytes.is_empty() {
+            let mut short = &bytes[..cut.index(bytes.len())];
+            let read = cells.iter().map_while(|_| CellBuf::from_canonical(&mut short)).count();
+            prop_assert!(read < cells.len());
+        }
+    }
+}
+
 /// Stored in clocks and compare state: these bytes never change.
 #[test]
 fn the_canonical_bytes_are_pinned() {

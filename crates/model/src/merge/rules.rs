@@ -1,5 +1,7 @@
 //! What the nodes of a sync group agree on: which columns share a stamp, what a delete does, which constraints hold.
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{TableName, TableSchema};
 
@@ -89,6 +91,20 @@ impl Group {
     pub fn tables(&self) -> &[TableRules] {
         &self.tables
     }
+
+    /// The lists of columns of a table by whose values its rows are [asked for](super::Ask): of unique indexes, of foreign
+    /// keys, and where foreign keys point.
+    #[must_use]
+    pub fn asked(&self, table: usize) -> Vec<Vec<usize>> {
+        let mut lists = BTreeSet::new();
+        if let Some(rules) = self.tables.get(table) {
+            lists.extend(rules.uniques.iter().cloned());
+            lists.extend(rules.references.iter().map(|reference| reference.columns.clone()));
+        }
+        let pointing = self.tables.iter().flat_map(|rules| &rules.references).filter(|reference| reference.to == table);
+        lists.extend(pointing.map(|reference| reference.to_columns.clone()));
+        lists.into_iter().collect()
+    }
 }
 
 impl TableRules {
@@ -102,6 +118,23 @@ impl TableRules {
     #[must_use]
     pub fn columns(&self, register: usize) -> &[usize] {
         self.registers.get(register).map_or(&[], Vec::as_slice)
+    }
+
+    /// The columns of the key, in its order.
+    #[must_use]
+    pub fn key(&self) -> &[usize] {
+        &self.key
+    }
+
+    /// The columns of each unique index besides the key.
+    #[must_use]
+    pub fn uniques(&self) -> &[Vec<usize>] {
+        &self.uniques
+    }
+
+    /// The foreign keys within the group: columns, the table that they refer to, and the columns there.
+    pub fn references(&self) -> impl Iterator<Item = (&[usize], usize, &[usize])> {
+        self.references.iter().map(|reference| (&*reference.columns, reference.to, &*reference.to_columns))
     }
 
     /// What a delete does.

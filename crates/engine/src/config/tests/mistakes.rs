@@ -6,7 +6,7 @@ use super::*;
 fn unknown_keys_at_every_level() {
     insta::assert_snapshot!(mistake("version: 1\nconections: {}\n"), @r#"
     unknown key `conections`; did you mean `connections`? [file conf/syncline.yaml:2:1]
-    -> known here: version, connections, jobs
+    -> known here: version, connections, jobs, sync
     "#);
     insta::assert_snapshot!(mistake("version: 1\nconnections:\n  shop: {url: 'sqlite:a', pasword: x}\n"), @r#"
     unknown key `pasword`; did you mean `password`? [file conf/syncline.yaml:3:27]
@@ -22,7 +22,7 @@ fn unknown_keys_at_every_level() {
     "#);
     insta::assert_snapshot!(mistake("version: 1\nzzz: {}\n"), @r#"
     unknown key `zzz` [file conf/syncline.yaml:2:1]
-    -> known here: version, connections, jobs
+    -> known here: version, connections, jobs, sync
     "#);
 }
 
@@ -82,7 +82,7 @@ fn missing_and_unknown_versions() {
     "#);
     insta::assert_snapshot!(mistake("verison: 1\n"), @r#"
     unknown key `verison`; did you mean `version`? [file conf/syncline.yaml:1:1]
-    -> known here: version, connections, jobs
+    -> known here: version, connections, jobs, sync
     "#);
     insta::assert_snapshot!(mistake("version: [1]\n"), @r#"
     a single value belongs here [file conf/syncline.yaml:1:10]

@@ -12,8 +12,8 @@
 //! hold the row of `syncline_node`, and they lock entries that are committed: never a gap, never one of an open
 //! transaction (see [`tick`]).
 
-mod rows;
-mod tick;
+pub mod rows;
+pub mod tick;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -73,6 +73,9 @@ impl Changes {
             Error::new(ErrorKind::Schema, "nothing captures this database's changes")
                 .hint("`syncline install` shows what that takes, and does it")
         })?;
+        if super::member::is_member(&mut session).await? {
+            return Err(crate::sync::member::not_followed());
+        }
         let names: Vec<_> = follow.tables.iter().map(|t| t.schema.name.clone()).collect();
         let marks = capture::marks(&mut session, &names).await?;
         let records = capture::verified(&mut session, &follow.tables).await?;

@@ -13,6 +13,7 @@ mod ddl;
 mod errors;
 mod lanes;
 mod load;
+mod member;
 mod net;
 mod parked;
 mod rights;
@@ -37,6 +38,7 @@ use crate::connector::{
     Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, InstallPlan, LaneId, Parked,
     ParkedQuery, ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
+use crate::sync::member::Member;
 
 /// MariaDB's name in schemas.
 pub const BRAND: &str = "mariadb";
@@ -158,6 +160,10 @@ impl Capture for Mariadb {
         let node = capture::incarnation(&mut session).await;
         session.end().await;
         node
+    }
+
+    async fn open_member(&self) -> Result<Box<dyn Member>> {
+        Ok(Box::new(member::MariadbMember::open(&self.settings).await?))
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>> {

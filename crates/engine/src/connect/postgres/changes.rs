@@ -7,8 +7,8 @@
 //! (F114).
 
 mod prune;
-mod rows;
-mod seen;
+pub mod rows;
+pub mod seen;
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -105,6 +105,9 @@ impl Changes {
             Error::new(ErrorKind::Schema, "nothing captures this database's changes")
                 .hint("`syncline install` shows what that takes, and does it")
         })?;
+        if super::member::is_member(&session, &home).await? {
+            return Err(crate::sync::member::not_followed());
+        }
         let verified = capture::verified(&session, &home, &follow.tables).await?;
         let oids: Vec<u32> = verified.iter().map(|v| v.record.oid).collect();
         let wanted = follow.tables.iter().cloned();

@@ -14,6 +14,7 @@ mod config;
 mod copy;
 mod ddl;
 mod finish;
+mod member;
 mod native;
 mod net;
 mod order;
@@ -41,6 +42,7 @@ use crate::connector::{
     Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, Finding, InstallPlan, LaneId,
     Level, Parked, ParkedQuery, ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
+use crate::sync::member::Member;
 use config::Settings;
 use session::{Session, failed};
 
@@ -174,6 +176,10 @@ impl Capture for Postgres {
             home => home?,
         };
         Ok(capture::node(&session, &home).await?.map(|node| node.incarnation))
+    }
+
+    async fn open_member(&self) -> Result<Box<dyn Member>> {
+        Ok(Box::new(member::PostgresMember::open(self).await?))
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>> {

@@ -65,7 +65,7 @@ struct Kept {
 }
 
 /// A table that is followed.
-struct Followed {
+pub(super) struct Followed {
     wanted: CaptureTable,
     record: Record,
     /// For each column that is read its place among those that are captured.
@@ -83,6 +83,9 @@ impl Changes {
             Error::new(ErrorKind::Schema, "nothing captures this database's changes")
                 .hint("`syncline install` shows what that takes, and does it")
         })?;
+        if super::member::is_member(&conn)? {
+            return Err(crate::sync::member::not_followed());
+        }
         let schema_version = catalog::schema_version(&conn)?;
         let records = capture::verified(&conn, &follow.tables)?;
         let wanted = follow.tables.iter().cloned();
@@ -251,12 +254,12 @@ impl Changes {
 
 /// µs since 1970 of a Julian day, which SQLite counts in milliseconds.
 #[allow(clippy::cast_possible_truncation)]
-fn microseconds(julian_day: f64) -> i64 {
+pub(super) fn microseconds(julian_day: f64) -> i64 {
     ((julian_day - 2_440_587.5) * 86_400_000.0).round() as i64 * 1000
 }
 
 impl Followed {
-    fn new(wanted: CaptureTable, record: Record) -> Result<Self> {
+    pub(super) fn new(wanted: CaptureTable, record: Record) -> Result<Self> {
         let place = |name: &str| {
             record.columns.iter().position(|c| c.name == name).ok_or_else(|| {
                 Error::new(ErrorKind::Schema, "a column is not captured")
@@ -274,8 +277,13 @@ impl Followed {
         Ok(Self { wanted, record, places, select })
     }
 
+    /// The number of its change table.
+    pub(super) fn log(&self) -> u64 {
+        self.record.log
+    }
+
     /// One captured change.
-    fn change(&self, conn: &Connection, id: u64, at_us: i64) -> Result<ChangeBuf> {
+    pub(super) fn change(&self, conn: &Connection, id: u64, at_us: i64) -> Result<ChangeBuf> {
         let cannot = |e| failed(e, "cannot read what was captured").at("table", self.record.name.clone());
         let mut stmt = conn.prepare_cached(&self.select).map_err(cannot)?;
         let change = stmt.query_row([id], |row| self.read(row)).optional().map_err(cannot)?;

@@ -9,6 +9,7 @@ mod capture;
 mod catalog;
 mod changes;
 mod ddl;
+mod member;
 mod native;
 mod parked;
 mod sink;
@@ -31,6 +32,7 @@ use crate::connector::{
     Backlog, Capabilities, Capture, CaptureTable, CheckReport, Connector, Description, Finding, InstallPlan, LaneId,
     Level, Parked, ParkedQuery, ReadSpec, Sink, Source, WritePlan, WriteSpec,
 };
+use crate::sync::member::Member;
 
 /// The brand's name in schemas.
 pub const BRAND: &str = "sqlite";
@@ -256,6 +258,11 @@ impl Capture for Sqlite {
 
     async fn retained(&self) -> Result<Retained> {
         in_place(|| capture::retained(&self.open(Access::Read)?))
+    }
+
+    async fn open_member(&self) -> Result<Box<dyn Member>> {
+        let opened = in_place(|| member::SqliteMember::open(self))?;
+        Ok(Box::new(opened))
     }
 }
 

@@ -17,6 +17,10 @@ pub const BITS: usize = 62;
 /// is none, a label that is none. As each value goes into a column of its own type, nothing is altered by it.
 pub const MODE: &str = "ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION";
 
+/// A variable of the session: while it is set, what the session writes is recorded by nobody (I9). An application's session
+/// has never heard of it.
+pub const QUIET: &str = "@syncline_quiet";
+
 /// Bytes of a value from which on a change says how long it is, so that whoever reads knows beforehand.
 const MEASURED_FROM: u64 = 256;
 
@@ -129,6 +133,10 @@ impl<'a> Capturing<'a> {
 
     /// What a trigger does.
     pub fn body(&self, event: &str, log: u64) -> String {
+        format!("BEGIN IF {QUIET} IS NULL THEN {}; END IF; END", self.recording(event, log))
+    }
+
+    fn recording(&self, event: &str, log: u64) -> String {
         match event {
             "UPDATE" => self.update(log),
             event => {
