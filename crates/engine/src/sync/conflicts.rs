@@ -111,7 +111,8 @@ pub async fn resolve(opened: &mut Opened, wanted: &str, take: bool) -> Result<Co
     }
     let [row] = found.as_mut_slice() else {
         let what = if found.is_empty() { "there is no such conflict" } else { "several conflicts begin so" };
-        return Err(Error::new(ErrorKind::NotFound, what).hint("`syncline conflicts ls MEMBER` lists them"));
+        let error = Error::new(ErrorKind::NotFound, what).at("conflict", wanted);
+        return Err(error.hint("`syncline conflicts ls MEMBER` lists them"));
     };
     let conflict = told(opened, row)?;
     if let Some(resolved) = row.get_mut(11) {

@@ -19,6 +19,7 @@ pub(crate) mod first;
 pub mod form;
 mod keep;
 pub mod known;
+pub(crate) mod lists;
 pub mod member;
 pub(crate) mod node;
 pub mod run;

@@ -23,13 +23,8 @@ use super::source::as_read;
 use super::types::{self, Native, Place, Reading};
 use super::{catalog, quoted};
 use crate::connector::CaptureTable;
+use crate::sync::lists::{filled, padded};
 use crate::sync::member::{Member, Row, Words, Writes};
-
-/// Most values of one statement; a prepared statement has room for twice as many.
-const PARAMS_MAX: usize = 30_000;
-
-/// Rows of one statement: a few sizes, so that few statements are prepared.
-const SIZES: [usize; 4] = [512, 64, 8, 1];
 
 /// Most rows that are updated one by one.
 const UPDATES_MAX: usize = 8;
@@ -208,12 +203,6 @@ impl Table {
     }
 }
 
-fn padded(count: usize, width: usize) -> usize {
-    let fits = |size: &&usize| **size * width <= PARAMS_MAX || **size == 1;
-    let largest = SIZES.iter().find(fits).copied().unwrap_or(1);
-    SIZES.iter().rev().copied().find(|size| *size >= count).unwrap_or(largest).min(largest)
-}
-
 #[async_trait]
 impl Member for MariadbMember {
     fn words(&self) -> Words {
@@ -347,8 +336,7 @@ impl Member for MariadbMember {
         while !rows.is_empty() {
             let of = self.table(table)?;
             let width = of.names.len();
-            let fits = |size: &&usize| **size <= rows.len() && (**size * width <= PARAMS_MAX || **size == 1);
-            let size = SIZES.iter().find(fits).copied().unwrap_or(1);
+            let size = filled(rows.len(), width);
             let (now, rest) = rows.split_at(size);
             let all: Vec<usize> = (0..width).collect();
             let values = now.iter().map(|row| of.values(&all, row)).collect::<Result<Vec<_>>>()?;

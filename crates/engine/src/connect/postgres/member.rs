@@ -25,13 +25,8 @@ use super::session::{Session, failed};
 use super::types::{Kind, decode, encode};
 use super::{Postgres, capture, catalog, quoted};
 use crate::connector::CaptureTable;
+use crate::sync::lists::{filled, padded};
 use crate::sync::member::{Member, Row, Words, Writes};
-
-/// Most values of one statement; the protocol has room for twice as many.
-const PARAMS_MAX: usize = 30_000;
-
-/// Rows of one statement: a few sizes, so that few statements are prepared.
-const SIZES: [usize; 4] = [512, 64, 8, 1];
 
 /// Which transaction has written to which change table.
 const TOUCHED: &str = "syncline_touched";
@@ -259,13 +254,6 @@ fn places(width: usize, count: usize) -> String {
     (0..count).map(list).collect::<Vec<_>>().join(", ")
 }
 
-/// The smallest size that has room for so many, or the largest that there is, for lists that wide.
-fn padded(count: usize, width: usize) -> usize {
-    let fits = |size: &&usize| **size * width <= PARAMS_MAX || **size == 1;
-    let largest = SIZES.iter().find(fits).copied().unwrap_or(1);
-    SIZES.iter().rev().copied().find(|size| *size >= count).unwrap_or(largest).min(largest)
-}
-
 #[async_trait]
 impl Member for PostgresMember {
     fn words(&self) -> Words {
@@ -399,8 +387,7 @@ impl Member for PostgresMember {
         while !rows.is_empty() {
             let of = self.table(table)?;
             let width = of.names.len();
-            let fits = |size: &&usize| **size <= rows.len() && (**size * width <= PARAMS_MAX || **size == 1);
-            let size = SIZES.iter().find(fits).copied().unwrap_or(1);
+            let size = filled(rows.len(), width);
             let (now, rest) = rows.split_at(size);
             let all: Vec<usize> = (0..width).collect();
             let params = now.iter().map(|row| of.params(&all, row)).collect::<Result<Vec<_>>>()?;
